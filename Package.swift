@@ -1,0 +1,118 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Three rings (docs/ARCHITECTURE.md): words and bytes know nothing; deciders are pure; drivers own
+// threads, clocks and descriptors. A target may import only what is listed for it here;
+// `tools/tidy` compares the import lines with this table.
+
+/// Planted bugs are run-time switches of one test build, and of no other (`tools/simulate`).
+let plantedBugs: [SwiftSetting] =
+    Context.environment["DAYBOOK_PLANTED_BUGS"] == nil ? [] : [.define("PLANTED_BUGS")]
+
+let settings: [SwiftSetting] =
+    [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .strictMemorySafety(),
+        .treatAllWarnings(as: .error),
+    ] + plantedBugs
+
+func module(_ name: String, imports: [String] = []) -> Target {
+    .target(
+        name: name, dependencies: imports.map { .byName(name: $0) }, swiftSettings: settings)
+}
+
+func tests(of name: String, imports: [String] = [], resources: [Resource] = []) -> Target {
+    .testTarget(
+        name: name + "Tests", dependencies: ([name] + imports).map { .byName(name: $0) },
+        resources: resources, swiftSettings: settings)
+}
+
+func program(_ name: String, path: String? = nil, imports: [String]) -> Target {
+    .executableTarget(
+        name: name, dependencies: imports.map { .byName(name: $0) }, path: path,
+        swiftSettings: settings)
+}
+
+let package = Package(
+    name: "daybook",
+    targets: [
+        // C: the operating system and its libraries.
+        .target(name: "CLinux"),
+        .target(name: "CChecksum"),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+
+        // Words and bytes.
+        module("Bytes", imports: ["CChecksum"]),
+        module("Crypto", imports: ["COpenSSL"]),
+        module("JSON", imports: ["Bytes"]),
+        module("Records", imports: ["Bytes", "Crypto", "JSON"]),
+
+        // Deciders.
+        module("HTTPWire", imports: ["Bytes"]),
+        module("Consensus", imports: ["Records"]),
+        module("Ledger", imports: ["Bytes", "Crypto", "Records"]),
+        module("SegmentLog", imports: ["Bytes", "Records"]),
+        module("PeerWire", imports: ["Bytes", "Consensus", "Ledger", "Records"]),
+        module(
+            "Replica",
+            imports: [
+                "Bytes", "Consensus", "Crypto", "Ledger", "PeerWire", "Records", "SegmentLog",
+            ]),
+        module(
+            "Gateway",
+            imports: ["Bytes", "Crypto", "HTTPWire", "JSON", "Ledger", "PeerWire", "Records"]),
+
+        // Drivers.
+        module("Linux", imports: ["Bytes", "CLinux", "SegmentLog"]),
+        module(
+            "Server",
+            imports: [
+                "Bytes", "Consensus", "Crypto", "Gateway", "HTTPWire", "Ledger", "Linux",
+                "PeerWire", "Records", "Replica", "SegmentLog",
+            ]),
+        module(
+            "Simulation",
+            imports: [
+                "Bytes", "Consensus", "Crypto", "Ledger", "PeerWire", "Records", "Replica",
+                "SegmentLog",
+            ]),
+
+        // Programs.
+        program(
+            "daybook",
+            imports: [
+                "Bytes", "Crypto", "JSON", "Ledger", "Linux", "PeerWire", "Records", "Replica",
+                "SegmentLog", "Server",
+            ]),
+        program("simulate", path: "tools/simulator", imports: ["Simulation"]),
+        program("bench", path: "tools/bench/load", imports: ["Bytes", "JSON", "Linux"]),
+
+        // Tests mirror Sources.
+        tests(of: "Bytes"),
+        tests(of: "Crypto", imports: ["Bytes"]),
+        tests(of: "JSON", imports: ["Bytes"]),
+        tests(of: "Records", imports: ["Bytes", "Crypto", "JSON"], resources: [.copy("Golden")]),
+        tests(of: "HTTPWire", imports: ["Bytes"]),
+        tests(of: "Consensus", imports: ["Records"], resources: [.copy("Scenarios")]),
+        tests(of: "Ledger", imports: ["Bytes", "Crypto", "Records"]),
+        tests(of: "SegmentLog", imports: ["Bytes", "Records", "Simulation"]),
+        tests(of: "PeerWire", imports: ["Bytes", "Consensus", "Ledger", "Records"]),
+        tests(
+            of: "Replica",
+            imports: [
+                "Bytes", "Consensus", "Crypto", "Ledger", "PeerWire", "Records", "SegmentLog",
+                "Simulation",
+            ]),
+        tests(
+            of: "Gateway",
+            imports: ["Bytes", "Crypto", "HTTPWire", "JSON", "Ledger", "PeerWire", "Records"]),
+        tests(of: "Linux", imports: ["Bytes", "SegmentLog"]),
+        tests(of: "Simulation", imports: ["Records"]),
+        tests(
+            of: "Server",
+            imports: ["Bytes", "Crypto", "Gateway", "JSON", "Linux", "PeerWire", "Records"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,4 @@
+#ifndef DAYBOOK_CLINUX_H
+#define DAYBOOK_CLINUX_H
+
+#endif
