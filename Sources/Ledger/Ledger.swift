@@ -1,1 +1,163 @@
-// Ledger
+import Bytes
+package import Records
+
+// Invariants:
+// - everything here but the index's overlay is a function of the applied entries alone
+// - applied entries follow each other without gaps
+// - the overlay holds what this leader proposed and is not yet applied, in log order
+
+/// What the log means: revisions and duplicates, the directory, answers to commands.
+package struct Ledger {
+    /// Why an entry cannot be what the log says; the node stops (decision 8).
+    package enum Defect: Error, Equatable, Sendable {
+        case gap(applied: LogIndex, entry: LogIndex)
+        case sequence(LogIndex, expected: Sequence, found: Sequence)
+        case revision(Sequence, expected: Revision, found: Revision)
+        case overlay(Sequence)
+        case malformed(LogIndex, offset: Int)
+        case unknownKind(LogIndex, EntryKind)
+    }
+
+    /// What the leader decides about one event before it proposes it.
+    package enum Verdict: Equatable, Sendable {
+        case append(Revision)
+        case duplicate(RevisionIndex.Place)
+        /// `expected_revision` does not hold; this is the current one.
+        case conflict(current: Revision)
+    }
+
+    package private(set) var index: RevisionIndex
+    package private(set) var directory = Directory()
+    package private(set) var answers = CommandAnswers()
+    package private(set) var genesis: Genesis?
+    package private(set) var applied: LogIndex = .zero
+    package private(set) var nextSequence: Sequence = .zero
+    package private(set) var lastTimestamp: Timestamp = .absent
+
+    /// `seed` keys the hash of the revision index.
+    package init(seed: UInt64) { index = RevisionIndex(seed: seed) }
+
+    // MARK: Deciding, as the leader
+
+    /// Judges the event `record` (in `bytes`) against applied state and the overlay.
+    package func judge(
+        _ record: RecordView, in bytes: Span<UInt8>, expected: Revision?
+    ) -> Verdict {
+        guard let newest = index.newest(of: bytes, record.uniqueID, withOverlay: true) else {
+            return (expected ?? .zero) == .zero ? .append(Revision(1)) : .conflict(current: .zero)
+        }
+        let current = index[newest].revision
+        if let equal = index.newestEqual(bytes, digest: record.digest, from: newest) {
+            let wantsToGoBack = equal != newest && expected == current
+            return wantsToGoBack ? .append(current.next) : .duplicate(equal)
+        }
+        return expected == nil || expected == current
+            ? .append(current.next) : .conflict(current: current)
+    }
+
+    /// Takes an event that was judged `.append(revision)` into the overlay.
+    package mutating func propose(
+        _ record: RecordView, in bytes: Span<UInt8>, recordOffset: Int, entry: LogIndex,
+        sequence: Sequence, revision: Revision
+    ) {
+        index.append(
+            record, in: bytes, recordOffset: recordOffset, entry: entry, sequence: sequence,
+            revision: revision)
+    }
+
+    /// Forgets what was proposed and not applied: leadership is lost.
+    package mutating func dropOverlay() { index.dropOverlay() }
+
+    // MARK: Applying, on every replica
+
+    /// Applies the committed `entry`, which follows the one applied last.
+    package mutating func apply(_ entry: Entry) throws(Defect) {
+        let header = entry.header
+        guard header.index == applied.next else {
+            throw .gap(applied: applied, entry: header.index)
+        }
+        guard header.firstSequence == nextSequence else {
+            throw .sequence(header.index, expected: nextSequence, found: header.firstSequence)
+        }
+        switch header.kind {
+        case .genesis: try applyGenesis(entry)
+        case .events: try applyEvents(entry)
+        case .directory: try applyDirectory(entry)
+        case .noOperation, .seal: break
+        case .membership, .compact, .compactDone, .compactAbandoned, .collect, .erase, .checkpoint,
+            .upgrade:
+            throw .unknownKind(header.index, header.kind)
+        }
+        applied = header.index
+        nextSequence = header.nextSequence
+        lastTimestamp = header.timestamp.advanced(byMicroseconds: max(header.recordCount - 1, 0))
+    }
+
+    private mutating func applyGenesis(_ entry: Entry) throws(Defect) {
+        guard let genesis = try? Genesis(entry) else {
+            throw .malformed(entry.header.index, offset: EntryHeader.encodedSize)
+        }
+        self.genesis = genesis
+        directory.insert(genesis.administrator)
+    }
+
+    private mutating func applyEvents(_ entry: Entry) throws(Defect) {
+        let bytes = entry.bytes.span
+        let header = entry.header
+        var offset = header.bodyRange.lowerBound
+        for ordinal in 0..<header.recordCount {
+            let record = try view(entry, at: offset)
+            let sequence = header.firstSequence.advanced(by: ordinal)
+            if index.count > index.committedCount {
+                let row = index[index.committedCount]
+                guard row.sequence == sequence, row.entry == header.index,
+                    row.revision == record.revision, Int(row.recordOffset) == offset
+                else { throw .overlay(sequence) }
+            } else {
+                let newest = index.newest(of: bytes, record.uniqueID, withOverlay: false)
+                let expected = newest.map { index[$0].revision.next } ?? Revision(1)
+                guard record.revision == expected else {
+                    throw .revision(sequence, expected: expected, found: record.revision)
+                }
+                index.append(
+                    record, in: bytes, recordOffset: offset, entry: header.index,
+                    sequence: sequence, revision: record.revision)
+            }
+            index.commit(1)
+            offset = record.range.upperBound
+        }
+        guard offset == header.bodyRange.upperBound else {
+            throw .malformed(header.index, offset: offset)
+        }
+    }
+
+    private mutating func applyDirectory(_ entry: Entry) throws(Defect) {
+        let header = entry.header
+        let record = try view(entry, at: header.bodyRange.lowerBound)
+        var cursor = ByteCursor(record.range.upperBound..<header.bodyRange.upperBound)
+        guard header.recordCount == 1,
+            let command = try? DirectoryCommand(&cursor, entry.bytes.span), cursor.remaining == 0
+        else { throw .malformed(header.index, offset: record.range.upperBound) }
+        switch command.change {
+        case .createToken(var row):
+            guard directory.token(row.id) == nil else {
+                throw .malformed(header.index, offset: record.range.upperBound)
+            }
+            row.createdAt = header.timestamp
+            directory.insert(row)
+            answers.remember(command.request, .created(row.id), at: header.index)
+        case .revokeToken(let id):
+            directory.revoke(id, at: header.timestamp)
+            answers.remember(command.request, .revoked(id), at: header.index)
+        }
+    }
+
+    private func view(_ entry: Entry, at offset: Int) throws(Defect) -> RecordView {
+        do {
+            return try RecordView(
+                decoding: entry.bytes.span, at: offset, end: entry.header.bodyRange.upperBound)
+        } catch {
+            throw .malformed(entry.header.index, offset: offset)
+        }
+    }
+}

@@ -1,0 +1,224 @@
+import Bytes
+package import Records
+
+// Invariants:
+// - rows stand in log order: sequences strictly rise, entries never fall
+// - 0 <= committedCount <= rows.count; rows beyond it are the leader's overlay of its own tail
+// - a slot names the newest row of its unique_id, and the newest row of each id has one slot
+// - rows are removed from the end alone, so that emptying the slot of an id's only row can break no
+//   probe sequence: whatever was inserted after it is gone already
+
+/// Every revision of every unique_id, in memory, derived from the log and never believed over it.
+package struct RevisionIndex {
+    package struct Row: Equatable, Sendable {
+        package let sequence: Sequence
+        package let entry: LogIndex
+        /// Offset of the stored record in its entry.
+        package let recordOffset: UInt32
+        package let revision: Revision
+        fileprivate let hash: UInt32
+        fileprivate let uniqueIDOffset: UInt64
+        fileprivate let uniqueIDByteCount: UInt32
+        /// Row of the revision before, or `noRow`.
+        fileprivate let previous: UInt32
+        fileprivate let digest: (UInt64, UInt64, UInt64, UInt64)
+
+        package static func == (left: Row, right: Row) -> Bool {
+            left.sequence == right.sequence && left.entry == right.entry
+                && left.recordOffset == right.recordOffset && left.revision == right.revision
+                && left.digest == right.digest
+        }
+    }
+
+    /// Names a row; valid until the row is removed.
+    package typealias Place = Int
+
+    private static let noRow = UInt32.max
+
+    private var rows: ContiguousArray<Row> = []
+    private var uniqueIDs: [UInt8] = []
+    private var slots: [UInt32]
+    private var idCount = 0
+    private let seed: UInt64
+    /// Rows whose entries are committed and applied.
+    package private(set) var committedCount = 0
+
+    /// `seed` keys the hash, so that nobody outside can choose ids that collide.
+    package init(seed: UInt64) {
+        self.seed = seed | 1
+        slots = [UInt32](repeating: Self.noRow, count: 64)
+    }
+
+    package var count: Int { rows.count }
+    package var last: Row? { rows.last }
+
+    package subscript(_ place: Place) -> Row { rows[place] }
+
+    /// The newest revision of the unique_id in `range` of `bytes`, of committed rows alone unless
+    /// the overlay is asked for too.
+    package func newest(
+        of bytes: Span<UInt8>, _ range: Range<Int>, withOverlay: Bool
+    ) -> Place? {
+        let slot = slotIndex(of: bytes, range, hash: hash(bytes, range))
+        var place = slots[slot]
+        let bound = withOverlay ? rows.count : committedCount
+        while place != Self.noRow, place >= bound { place = rows[Int(place)].previous }
+        return place == Self.noRow ? nil : Int(place)
+    }
+
+    /// The revision before the one at `place`.
+    package func previous(of place: Place) -> Place? {
+        let previous = rows[place].previous
+        return previous == Self.noRow ? nil : Int(previous)
+    }
+
+    /// The newest revision at or before `place` with the content digest in `digest` of `bytes`.
+    package func newestEqual(
+        _ bytes: Span<UInt8>, digest: Range<Int>, from place: Place
+    ) -> Place? {
+        let wanted = Self.digest(bytes, digest)
+        var next: Place? = place
+        while let place = next {
+            if rows[place].digest == wanted { return place }
+            next = previous(of: place)
+        }
+        return nil
+    }
+
+    /// Adds the revision that `record` (in `bytes`) is; it follows the newest of its unique_id.
+    package mutating func append(
+        _ record: RecordView, in bytes: Span<UInt8>, recordOffset: Int, entry: LogIndex,
+        sequence: Sequence, revision: Revision
+    ) {
+        precondition(
+            rows.last.map { $0.sequence < sequence } ?? true, "sequence \(sequence) again")
+        precondition(rows.count < Int(Self.noRow), "the index is full")
+        if idCount * 4 >= slots.count * 3 { grow() }
+        let hash = hash(bytes, record.uniqueID)
+        let slot = slotIndex(of: bytes, record.uniqueID, hash: hash)
+        let newest = slots[slot]
+        let (offset, count): (UInt64, UInt32)
+        if newest == Self.noRow {
+            (offset, count) = (UInt64(uniqueIDs.count), UInt32(record.uniqueID.count))
+            uniqueIDs.append(bytes.extracting(record.uniqueID))
+            idCount += 1
+        } else {
+            let row = rows[Int(newest)]
+            (offset, count) = (row.uniqueIDOffset, row.uniqueIDByteCount)
+        }
+        rows.append(
+            Row(
+                sequence: sequence, entry: entry, recordOffset: UInt32(recordOffset),
+                revision: revision, hash: UInt32(truncatingIfNeeded: hash),
+                uniqueIDOffset: offset, uniqueIDByteCount: count, previous: newest,
+                digest: Self.digest(bytes, record.digest)))
+        slots[slot] = UInt32(rows.count - 1)
+    }
+
+    /// Counts the oldest `count` rows of the overlay as committed.
+    package mutating func commit(_ count: Int) {
+        precondition(count <= rows.count - committedCount, "commit of \(count) rows too many")
+        committedCount += count
+    }
+
+    /// Removes the overlay: the rows that are not committed.
+    package mutating func dropOverlay() {
+        while rows.count > committedCount {
+            guard let row = rows.popLast() else { return }
+            let slot = slotIndex(ofRow: row, place: UInt32(rows.count))
+            slots[slot] = row.previous
+            if row.previous == Self.noRow {
+                idCount -= 1
+                uniqueIDs.removeLast(uniqueIDs.count - Int(row.uniqueIDOffset))
+            }
+        }
+    }
+
+    /// The committed row with `sequence`, if the index has one.
+    package func place(of sequence: Sequence) -> Place? {
+        var low = 0
+        var high = committedCount
+        while low < high {
+            let middle = (low + high) / 2
+            if rows[middle].sequence < sequence { low = middle + 1 } else { high = middle }
+        }
+        return low < committedCount && rows[low].sequence == sequence ? low : nil
+    }
+
+    private static func digest(
+        _ bytes: Span<UInt8>, _ range: Range<Int>
+    ) -> (UInt64, UInt64, UInt64, UInt64) {
+        precondition(range.count == 32, "a digest of \(range.count) bytes")
+        let start = range.lowerBound
+        return (
+            bytes.littleEndian(at: start), bytes.littleEndian(at: start + 8),
+            bytes.littleEndian(at: start + 16), bytes.littleEndian(at: start + 24)
+        )
+    }
+
+    /// The slot that names the unique_id, or the free one where it would go.
+    private func slotIndex(of bytes: Span<UInt8>, _ range: Range<Int>, hash: UInt64) -> Int {
+        let mask = slots.count - 1
+        var slot = Int(truncatingIfNeeded: hash) & mask
+        while slots[slot] != Self.noRow {
+            let row = rows[Int(slots[slot])]
+            if row.hash == UInt32(truncatingIfNeeded: hash), row.uniqueIDByteCount == range.count,
+                uniqueIDs.span.equals(bytes.extracting(range), in: uniqueIDRange(of: row))
+            {
+                return slot
+            }
+            slot = (slot + 1) & mask
+        }
+        return slot
+    }
+
+    /// The slot that names the row which stood at `place` and was just removed.
+    private func slotIndex(ofRow row: Row, place: UInt32) -> Int {
+        let mask = slots.count - 1
+        var slot = Int(hash(uniqueIDs.span, uniqueIDRange(of: row)) & UInt64(mask))
+        while slots[slot] != place { slot = (slot + 1) & mask }
+        return slot
+    }
+
+    private func uniqueIDRange(of row: Row) -> Range<Int> {
+        let start = Int(row.uniqueIDOffset)
+        return start..<(start + Int(row.uniqueIDByteCount))
+    }
+
+    /// Doubles the slots. First revisions go in by row order, as they were first inserted.
+    private mutating func grow() {
+        slots = [UInt32](repeating: Self.noRow, count: slots.count * 2)
+        let mask = slots.count - 1
+        for place in 0..<rows.count {
+            let row = rows[place]
+            var slot = Int(hash(uniqueIDs.span, uniqueIDRange(of: row)) & UInt64(mask))
+            while slots[slot] != Self.noRow {
+                let other = rows[Int(slots[slot])]
+                if other.uniqueIDOffset == row.uniqueIDOffset { break }
+                slot = (slot + 1) & mask
+            }
+            slots[slot] = UInt32(place)
+        }
+    }
+
+    /// A keyed multiply-and-fold hash, eight bytes at a time.
+    private func hash(_ bytes: Span<UInt8>, _ range: Range<Int>) -> UInt64 {
+        var state = seed ^ UInt64(range.count)
+        var offset = range.lowerBound
+        while offset + 8 <= range.upperBound {
+            state = fold(state ^ bytes.littleEndian(UInt64.self, at: offset))
+            offset += 8
+        }
+        var tail: UInt64 = 0
+        while offset < range.upperBound {
+            tail = tail << 8 | UInt64(bytes[offset])
+            offset += 1
+        }
+        return fold(fold(state ^ tail) ^ seed)
+    }
+
+    private func fold(_ value: UInt64) -> UInt64 {
+        let product = value.multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15 ^ seed)
+        return product.high ^ product.low
+    }
+}

@@ -1,0 +1,109 @@
+import Bytes
+
+/// What a token may be used for at most; its permissions say what of that.
+package enum TokenKind: UInt8, Sendable {
+    case application = 1
+    case administrator = 2
+
+    package var slug: String {
+        switch self {
+        case .application: "app"
+        case .administrator: "admin"
+        }
+    }
+}
+
+/// A token's public half: 64 random bits, written as 16 hexadecimal digits.
+package struct TokenID: Hashable, Comparable, Sendable, CustomStringConvertible {
+    package let value: UInt64
+
+    package init(_ value: UInt64) { self.value = value }
+
+    /// Reads 16 lower-case hexadecimal digits; nil when it is anything else.
+    package init?(_ digits: some Collection<UInt8>) {
+        guard digits.count == 16, let bytes = Hex.decode(digits) else { return nil }
+        value = bytes.reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    package var description: String {
+        Hex.encode((0..<8).map { UInt8(truncatingIfNeeded: value >> (56 - 8 * UInt64($0))) })
+    }
+
+    package static func < (left: TokenID, right: TokenID) -> Bool { left.value < right.value }
+}
+
+/// A token as its holder has it: `dbk_<kind>_<id: 16 hex digits>_<secret: 43 base64url characters>`.
+package struct TokenText: Sendable {
+    package let kind: TokenKind
+    package let id: TokenID
+    /// 32 random bytes; the log holds their SHA-256 alone.
+    package let secret: [UInt8]
+
+    package static let secretByteCount = 32
+
+    package init(kind: TokenKind, id: TokenID, secret: [UInt8]) {
+        precondition(secret.count == Self.secretByteCount, "a secret of \(secret.count) bytes")
+        self.kind = kind
+        self.id = id
+        self.secret = secret
+    }
+
+    /// Reads a token; nil when it is not of the form.
+    package init?(parsing text: [UInt8]) {
+        let parts = text.split(separator: UInt8(ascii: "_"), maxSplits: 3)
+        guard parts.count == 4, parts[0].elementsEqual("dbk".utf8),
+            let id = TokenID(parts[2]), parts[3].count == 43,
+            let secret = Base64.decode(parts[3]), secret.count == Self.secretByteCount
+        else { return nil }
+        if parts[1].elementsEqual("app".utf8) {
+            kind = .application
+        } else if parts[1].elementsEqual("admin".utf8) {
+            kind = .administrator
+        } else {
+            return nil
+        }
+        self.id = id
+        self.secret = secret
+    }
+
+    package var text: String {
+        "dbk_\(kind.slug)_\(id)_\(Base64.encode(secret, alphabet: .urlSafe))"
+    }
+}
+
+/// A token as the directory keeps it.
+package struct TokenRow: Equatable, Sendable {
+    package let id: TokenID
+    package let kind: TokenKind
+    /// The application that it belongs to; empty for an administrator's.
+    package let application: String
+    package let name: String
+    /// `resource/action`, `resource/*` or `*`.
+    package let permissions: [String]
+    /// SHA-256 of the secret.
+    package let secretDigest: [UInt8]
+    package var createdAt: Timestamp
+    package var revokedAt: Timestamp?
+
+    package init(
+        id: TokenID, kind: TokenKind, application: String, name: String, permissions: [String],
+        secretDigest: [UInt8], createdAt: Timestamp, revokedAt: Timestamp? = nil
+    ) {
+        self.id = id
+        self.kind = kind
+        self.application = application
+        self.name = name
+        self.permissions = permissions
+        self.secretDigest = secretDigest
+        self.createdAt = createdAt
+        self.revokedAt = revokedAt
+    }
+
+    /// Whether the token may do `action` on `resource`.
+    package func permits(_ resource: String, _ action: String) -> Bool {
+        permissions.contains { permission in
+            permission == "*" || permission == "\(resource)/*"
+                || permission == "\(resource)/\(action)"
+        }
+    }
+}
