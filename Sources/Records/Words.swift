@@ -80,7 +80,7 @@ package struct Sequence: Hashable, Comparable, Sendable, CustomStringConvertible
 package struct Revision: Hashable, Comparable, Sendable, CustomStringConvertible {
     package let value: UInt32
 
-    package static let none = Revision(0)
+    package static let zero = Revision(0)
 
     package init(_ value: UInt32) { self.value = value }
 
