@@ -20,10 +20,11 @@ package struct CommandRequest: Equatable, Sendable {
         var cursor = ByteCursor(payload)
         id = try cursor.integer(bytes)
         let place = try cursor.counted(bytes)
-        record = bytes.copy(place)
+        let record = bytes.copy(place)
         guard let view = try? RecordView(decoding: record.span, at: 0, end: record.count),
             view.resource == .administration, view.range.upperBound == record.count
         else { throw ByteDefect(offset: place.lowerBound) }
+        self.record = record
         command = try DirectoryCommand(&cursor, bytes)
         try cursor.finish()
     }
