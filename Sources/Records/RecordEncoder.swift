@@ -55,14 +55,12 @@ package enum RecordEncoder {
 
     /// Writes what the leader decided over the stored record at `offset`.
     package static func decide(
-        revision: Revision, salt: [UInt8], saltOffset: Int = 0, at offset: Int,
-        in bytes: inout [UInt8]
+        revision: Revision, salts: KeyStream, at offset: Int, in bytes: inout [UInt8]
     ) {
         bytes.put(
             littleEndian: revision.value,
             at: offset + RecordLayout.canonicalOffset + RecordLayout.revisionOffset)
-        let salted = offset + RecordLayout.saltOffset
-        for place in 0..<saltByteCount { bytes[salted + place] = salt[saltOffset + place] }
+        salts.fill(&bytes, at: offset + RecordLayout.saltOffset, count: saltByteCount)
     }
 
     private static func appendFixedPart(

@@ -1,0 +1,21 @@
+import Records
+
+extension Replica {
+    /// Applies what is committed, at most `entriesPerTurn` entries at once.
+    mutating func applyCommitted(into outcome: inout ReplicaOutcome) {
+        var count = 0
+        while ledger.applied < consensus.commitIndex, outcome.failure == nil {
+            guard count < settings.entriesPerTurn else {
+                outcome.wantsTurn = true
+                return
+            }
+            guard let entry = entry(at: ledger.applied.next, into: &outcome) else { return }
+            do {
+                try ledger.apply(entry)
+            } catch {
+                outcome.failure = .ledger("\(error)")
+            }
+            count += 1
+        }
+    }
+}

@@ -1,0 +1,270 @@
+package import PeerWire
+package import Records
+
+import Bytes
+import Consensus
+import Ledger
+
+// Events from gateways: judged against applied state and the overlay, gathered into one entry a
+// turn, answered when that entry is committed and applied (decision 8).
+
+/// The events that the next entry will hold.
+struct OpenBatch {
+    /// Room for the header, then stored records.
+    var bytes: [UInt8] = []
+    var count = 0
+
+    var isEmpty: Bool { count == 0 }
+}
+
+/// A submit that waits until all it rests on is committed and applied.
+struct PendingSubmit {
+    enum Decision {
+        case appended(RevisionIndex.Place)
+        case duplicate(RevisionIndex.Place)
+        case conflict(Revision)
+        case tokenRefused
+    }
+
+    let client: ClientID
+    let batch: UInt64
+    /// Everything that the decisions rest on is at or before this entry.
+    let await: LogIndex
+    /// Confirmation that this node still led after the submit came; nil when what it appended
+    /// says so by being committed.
+    var ticket: ReadTicket?
+    let proposed: Bool
+    let decisions: [Decision]
+}
+
+extension Replica {
+    /// A submit from a gateway. It is answered in this turn or a later one; nothing is answered
+    /// when the frame is malformed, for then the driver closes the connection.
+    package mutating func submit(
+        _ payload: Range<Int>, in bytes: Span<UInt8>, from client: ClientID, now: Instant,
+        wall: Timestamp, into outcome: inout ReplicaOutcome
+    ) throws(ByteDefect) {
+        let id = try Submit.batch(payload, bytes)
+        guard serves, consensus.role == .leader, hasRoom else {
+            refuse(batch: id, .none, client, into: &outcome)
+            return
+        }
+        let items = Submit.items(payload)
+        try check(items, bytes)
+        var decisions: [PendingSubmit.Decision] = []
+        var proposed = false
+        var offset = items.lowerBound
+        while offset < items.upperBound {
+            let (item, next) = try Submit.item(at: offset, end: items.upperBound, bytes)
+            if batch.bytes.count + item.record.range.count > Limits.batchBytes {
+                closeBatch(now: now, wall: wall, into: &outcome)
+            }
+            let decision = decide(item, bytes)
+            if case .appended = decision { proposed = true }
+            decisions.append(decision)
+            offset = next
+        }
+        var ticket: ReadTicket?
+        if !proposed {
+            ticket = consensus.requestRead(now: now, into: &core)
+            carryOut(now: now, into: &outcome)
+            guard ticket != nil else {
+                refuse(batch: id, .none, client, into: &outcome)
+                return
+            }
+        }
+        let last = batch.isEmpty ? catalogue.lastIndex : catalogue.lastIndex.next
+        submits.append(
+            PendingSubmit(
+                client: client, batch: id, await: last, ticket: ticket, proposed: proposed,
+                decisions: decisions))
+    }
+
+    private var hasRoom: Bool {
+        catalogue.lastIndex.value - consensus.commitIndex.value < 1_024
+            && batch.bytes.count < settings.uncommittedBytes
+    }
+
+    /// Reads all items before any is acted on, so that a malformed frame changes nothing.
+    private func check(_ items: Range<Int>, _ bytes: Span<UInt8>) throws(ByteDefect) {
+        var offset = items.lowerBound
+        while offset < items.upperBound {
+            offset = try Submit.item(at: offset, end: items.upperBound, bytes).next
+        }
+    }
+
+    private mutating func decide(
+        _ item: Submit.Item, _ bytes: Span<UInt8>
+    ) -> PendingSubmit.Decision {
+        guard mayWrite(item.record.writtenBy, bytes) else { return .tokenRefused }
+        switch ledger.judge(item.record, in: bytes, expected: item.expected) {
+        case .conflict(let current): return .conflict(current)
+        case .duplicate(let place): return .duplicate(place)
+        case .append(let revision):
+            return .appended(take(item.record, bytes, revision: revision))
+        }
+    }
+
+    /// Copies the record into the open batch, fills in what the leader decides, and takes it into
+    /// the overlay.
+    private mutating func take(
+        _ record: RecordView, _ bytes: Span<UInt8>, revision: Revision
+    ) -> RevisionIndex.Place {
+        if batch.isEmpty {
+            batch.bytes.append(
+                contentsOf: repeatElement(0, count: EntryHeader.encodedSize))
+        }
+        let offset = batch.bytes.count
+        let sequence = catalogue.nextSequence.advanced(by: batch.count)
+        batch.bytes.append(bytes.extracting(record.range))
+        RecordEncoder.decide(
+            revision: revision, salts: salts, at: offset, in: &batch.bytes)
+        ledger.propose(
+            record, in: bytes, recordOffset: offset, entry: catalogue.lastIndex.next,
+            sequence: sequence, revision: revision)
+        batch.count += 1
+        return ledger.index.count - 1
+    }
+
+    /// Whether the token that is named in `range` may still write.
+    private func mayWrite(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
+        guard let id = TokenID(bytes.copy(range)), let token = ledger.directory.token(id) else {
+            return false
+        }
+        return token.revokedAt == nil && !commands.isRevoking(id)
+    }
+
+    /// Proposes the open batch as one entry.
+    mutating func closeBatch(
+        now: Instant, wall: Timestamp, into outcome: inout ReplicaOutcome
+    ) {
+        guard !batch.isEmpty else { return }
+        let previous = catalogue.lastHeader
+        let entry = Entry(
+            sealing: &batch.bytes, kind: .events, term: consensus.term, after: previous,
+            recordCount: batch.count, timestamp: timestamp(after: previous, wall: wall))
+        batch.count = 0
+        propose(entry, now: now, into: &outcome)
+    }
+
+    /// Ends the segment when it is full (decision 3).
+    mutating func sealSegment(
+        now: Instant, wall: Timestamp, into outcome: inout ReplicaOutcome
+    ) {
+        guard serves, catalogue.activeSegmentByteCount >= settings.log.segmentBytes else { return }
+        let previous = catalogue.lastHeader
+        let entry = Entry(
+            kind: .seal, term: consensus.term, after: previous,
+            timestamp: timestamp(after: previous, wall: wall))
+        propose(entry, now: now, into: &outcome)
+        outcome.events.append(.sealed(entry.header.index))
+    }
+
+    // MARK: Answering
+
+    /// Answers the submits whose events, and all that they rest on, are committed and applied.
+    mutating func answerSubmits(into outcome: inout ReplicaOutcome) {
+        var waiting: [PendingSubmit] = []
+        for submit in submits {
+            if submit.await <= ledger.applied, submit.ticket == nil {
+                answer(submit, into: &outcome)
+            } else {
+                waiting.append(submit)
+            }
+        }
+        submits = waiting
+    }
+
+    private mutating func answer(_ submit: PendingSubmit, into outcome: inout ReplicaOutcome) {
+        var receipts: [Receipt] = []
+        receipts.reserveCapacity(submit.decisions.count)
+        for decision in submit.decisions {
+            guard let receipt = receipt(decision, into: &outcome) else { return }
+            receipts.append(receipt)
+        }
+        outcome.send(to: .client(submit.client)) { bytes in
+            Frame.append(.receipts, to: &bytes) { payload in
+                Receipts.begin(
+                    batch: submit.batch, outcome: .decided, leader: consensus.id, in: &payload)
+                for receipt in receipts { Receipts.append(receipt, to: &payload) }
+            }
+        }
+    }
+
+    /// What to tell of one event; nil with a failure set when its entry cannot be read.
+    private func receipt(
+        _ decision: PendingSubmit.Decision, into outcome: inout ReplicaOutcome
+    ) -> Receipt? {
+        switch decision {
+        case .tokenRefused: return Receipt(verdict: .tokenRefused, revision: .zero)
+        case .conflict(let current): return Receipt(verdict: .conflict, revision: current)
+        case .duplicate(let place):
+            return receipt(.duplicate, of: ledger.index[place], into: &outcome)
+        case .appended(let place):
+            return receipt(.appended, of: ledger.index[place], into: &outcome)
+        }
+    }
+
+    private func receipt(
+        _ verdict: Receipt.Verdict, of row: RevisionIndex.Row, into outcome: inout ReplicaOutcome
+    ) -> Receipt? {
+        guard let entry = entry(at: row.entry, into: &outcome) else { return nil }
+        let bytes = entry.bytes.span
+        guard
+            let record = try? RecordView(
+                decoding: bytes, at: Int(row.recordOffset),
+                end: entry.header.bodyRange.upperBound)
+        else {
+            outcome.failure = .ledger("no record at \(row.recordOffset) of entry \(row.entry)")
+            return nil
+        }
+        let ordinal = Int(row.sequence.value - entry.header.firstSequence.value)
+        var receipt = Receipt(verdict: verdict, revision: row.revision)
+        receipt.sequence = row.sequence
+        receipt.recordedAt = entry.header.timestamp.advanced(byMicroseconds: ordinal)
+        receipt.salt = bytes.copy(record.salt)
+        receipt.leafHash = Leaf.hash(
+            of: record, in: bytes, sequence: row.sequence, recordedAt: receipt.recordedAt,
+            hash: hash)
+        return receipt
+    }
+
+    func refuse(
+        batch: UInt64, _ result: Receipts.Outcome, _ client: ClientID,
+        into outcome: inout ReplicaOutcome
+    ) {
+        outcome.send(to: .client(client)) { bytes in
+            Frame.append(.receipts, to: &bytes) { payload in
+                Receipts.begin(
+                    batch: batch, outcome: result, leader: consensus.leader, in: &payload)
+            }
+        }
+    }
+
+    // MARK: Gaining and losing leadership
+
+    /// Serves once an entry of this term is committed and applied.
+    mutating func startServing(into outcome: inout ReplicaOutcome) {
+        guard !serves, leadership != nil, consensus.hasCommittedInTerm,
+            ledger.applied == consensus.lastPosition.index
+        else { return }
+        serves = true
+        statusDeadline = .zero
+        outcome.events.append(.serving(consensus.term))
+    }
+
+    /// Forgets what only a leader may know. What was proposed may still come to be committed.
+    mutating func stopServing(into outcome: inout ReplicaOutcome) {
+        for submit in submits {
+            let result: Receipts.Outcome = submit.proposed ? .unknown : .none
+            refuse(batch: submit.batch, result, submit.client, into: &outcome)
+        }
+        submits.removeAll()
+        failCommands(into: &outcome)
+        batch = OpenBatch()
+        ledger.dropOverlay()
+        leadership = nil
+        serves = false
+        statusDeadline = .zero
+    }
+}

@@ -1,0 +1,97 @@
+package import Crypto
+package import PeerWire
+package import Records
+package import SegmentLog
+
+/// Reading that was decided on: which records of which entries, for whom.
+///
+/// A value, so that a reader thread can run it while the node goes on; what it reads is committed
+/// and is not changed any more.
+package struct ReadJob: Sendable {
+    /// Bytes of entries after which a page ends.
+    static let entryBytes = 2 * 1_024 * 1_024
+
+    package enum Records: Equatable, Sendable {
+        case one(offset: Int, sequence: Sequence)
+        case sequences(Range<Sequence>)
+    }
+
+    package struct Piece: Sendable {
+        package let place: Place
+        /// The entry, where it was still in memory.
+        package let entry: Entry?
+        package let records: Records
+    }
+
+    package let client: ClientID
+    package let head: RowsHead
+    let filter: EventFilter
+    let byteLimit: Int
+    package let pieces: [Piece]
+
+    /// Reads, filters and writes the rows, and appends the answer's frame to `output`.
+    package func run(_ source: any EntrySource, hash: SHA256, into output: inout [UInt8]) {
+        var head = head
+        var rows: [UInt8] = []
+        do {
+            for piece in pieces {
+                if rows.count >= byteLimit, case .sequences(let range) = piece.records {
+                    head.next = range.lowerBound
+                    break
+                }
+                let entry = try piece.entry ?? source.entry(at: piece.place)
+                try append(piece.records, of: entry, hash: hash, to: &rows)
+            }
+        } catch {
+            head.outcome = .damaged
+            rows = Array("\(error)".utf8)
+        }
+        Frame.append(.rows, to: &output) { payload in
+            head.append(to: &payload)
+            payload.append(contentsOf: rows)
+        }
+    }
+
+    private func append(
+        _ records: Records, of entry: Entry, hash: SHA256, to rows: inout [UInt8]
+    ) throws(ReplicaFailure) {
+        let end = entry.header.bodyRange.upperBound
+        switch records {
+        case .one(let offset, let sequence):
+            let record = try view(entry, at: offset, end: end)
+            append(record, of: entry, sequence, hash: hash, to: &rows)
+        case .sequences(let range):
+            var offset = entry.header.bodyRange.lowerBound
+            var sequence = entry.header.firstSequence
+            while sequence < range.upperBound {
+                let record = try view(entry, at: offset, end: end)
+                if sequence >= range.lowerBound, filter.accepts(record, in: entry.bytes.span) {
+                    append(record, of: entry, sequence, hash: hash, to: &rows)
+                }
+                offset = record.range.upperBound
+                sequence = sequence.advanced(by: 1)
+            }
+        }
+    }
+
+    private func view(
+        _ entry: Entry, at offset: Int, end: Int
+    ) throws(ReplicaFailure) -> RecordView {
+        do {
+            return try RecordView(decoding: entry.bytes.span, at: offset, end: end)
+        } catch {
+            throw .storage("entry \(entry.header.index): \(error)")
+        }
+    }
+
+    private func append(
+        _ record: RecordView, of entry: Entry, _ sequence: Sequence, hash: SHA256,
+        to rows: inout [UInt8]
+    ) {
+        let ordinal = Int(sequence.value - entry.header.firstSequence.value)
+        EventRow.append(
+            record, in: entry.bytes.span, sequence: sequence,
+            recordedAt: entry.header.timestamp.advanced(byMicroseconds: ordinal), hash: hash,
+            to: &rows)
+    }
+}

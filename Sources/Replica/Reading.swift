@@ -1,0 +1,242 @@
+package import PeerWire
+package import Records
+
+import Consensus
+import Ledger
+import SegmentLog
+
+// Reads: linearizable by ReadIndex (Raft dissertation section 6.4), or of what this node has.
+
+/// A query whose read is not yet confirmed, or not yet applied.
+struct PendingQuery {
+    let client: ClientID
+    let query: Query
+    /// nil once confirmed.
+    var ticket: ReadTicket?
+    /// Answered when this entry is applied.
+    var index: LogIndex
+}
+
+/// A page that found nothing and waits for events.
+struct ParkedPage {
+    let client: ClientID
+    let id: UInt64
+    let request: PageRequest
+    let deadline: Instant
+}
+
+extension Replica {
+    /// A query from a gateway.
+    package mutating func query(
+        _ query: Query, from client: ClientID, now: Instant, into outcome: inout ReplicaOutcome
+    ) {
+        switch query.consistency {
+        case .linearizable:
+            guard serves, queries.count < settings.waitingQueries,
+                let ticket = consensus.requestRead(now: now, into: &core)
+            else {
+                elsewhere(query.id, client, into: &outcome)
+                return
+            }
+            queries.append(
+                PendingQuery(
+                    client: client, query: query, ticket: ticket, index: consensus.commitIndex))
+            carryOut(now: now, into: &outcome)
+        case .after(let sequence):
+            guard ledger.nextSequence >= sequence else {
+                elsewhere(query.id, client, into: &outcome)
+                return
+            }
+            run(query, client, now: now, into: &outcome)
+        case .stale:
+            run(query, client, now: now, into: &outcome)
+        }
+    }
+
+    /// Runs the queries that are confirmed and applied, and wakes pages that waited for events.
+    mutating func answerQueries(now: Instant, into outcome: inout ReplicaOutcome) {
+        if !queries.isEmpty {
+            let pending = queries
+            queries.removeAll(keepingCapacity: true)
+            for query in pending {
+                if query.ticket == nil, query.index <= ledger.applied {
+                    run(query.query, query.client, now: now, into: &outcome)
+                } else {
+                    queries.append(query)
+                }
+            }
+        }
+        if !parkedPages.isEmpty { wakePages(now: now, into: &outcome) }
+    }
+
+    private mutating func wakePages(now: Instant, into outcome: inout ReplicaOutcome) {
+        let parked = parkedPages
+        parkedPages.removeAll(keepingCapacity: true)
+        for page in parked {
+            if page.request.from < ledger.nextSequence || page.deadline <= now {
+                readPage(page.request, id: page.id, page.client, stale: 0, into: &outcome)
+            } else {
+                parkedPages.append(page)
+            }
+        }
+    }
+
+    /// The core confirmed that this node led after the read came.
+    mutating func confirm(_ read: Outcome.ConfirmedRead) {
+        for place in queries.indices where queries[place].ticket == read.ticket {
+            queries[place].ticket = nil
+            queries[place].index = read.index
+        }
+        for place in submits.indices where submits[place].ticket == read.ticket {
+            submits[place].ticket = nil
+        }
+    }
+
+    /// Leadership was lost before the read was confirmed.
+    mutating func failRead(_ ticket: ReadTicket, into outcome: inout ReplicaOutcome) {
+        for query in queries where query.ticket == ticket {
+            elsewhere(query.query.id, query.client, into: &outcome)
+        }
+        queries.removeAll { $0.ticket == ticket }
+        for submit in submits where submit.ticket == ticket {
+            refuse(batch: submit.batch, .none, submit.client, into: &outcome)
+        }
+        submits.removeAll { $0.ticket == ticket }
+    }
+
+    private mutating func run(
+        _ query: Query, _ client: ClientID, now: Instant, into outcome: inout ReplicaOutcome
+    ) {
+        let stale = query.consistency == .stale ? heardMilliseconds(now: now) : 0
+        switch query.subject {
+        case .event(let uniqueID, let revision, let history):
+            readEvent(
+                uniqueID, revision: revision, history: history, id: query.id, client, stale: stale,
+                into: &outcome)
+        case .page(let request):
+            guard request.waits, ledger.nextSequence <= request.from else {
+                readPage(request, id: query.id, client, stale: stale, into: &outcome)
+                return
+            }
+            parkedPages.append(
+                ParkedPage(
+                    client: client, id: query.id, request: request,
+                    deadline: now.advanced(byNanoseconds: settings.pageWaitNanoseconds)))
+        }
+    }
+
+    private func readEvent(
+        _ uniqueID: [UInt8], revision: Revision?, history: Bool, id: UInt64, _ client: ClientID,
+        stale: UInt32, into outcome: inout ReplicaOutcome
+    ) {
+        var places: [RevisionIndex.Place] = []
+        let range = 0..<uniqueID.count
+        var next = ledger.index.newest(of: uniqueID.span, range, withOverlay: false)
+        while let place = next {
+            if history || revision == nil || ledger.index[place].revision == revision {
+                places.append(place)
+            }
+            if !history, !places.isEmpty { break }
+            next = ledger.index.previous(of: place)
+        }
+        var head = head(id, places.isEmpty ? .notFound : .found, stale: stale)
+        head.next = head.end
+        outcome.reads.append(
+            ReadJob(
+                client: client, head: head, filter: EventFilter(), byteLimit: .max,
+                pieces: places.reversed().map { piece(of: ledger.index[$0]) }))
+    }
+
+    private func readPage(
+        _ request: PageRequest, id: UInt64, _ client: ClientID, stale: UInt32,
+        into outcome: inout ReplicaOutcome
+    ) {
+        var head = head(id, .found, stale: stale)
+        let until = min(request.until ?? head.end, head.end)
+        var pieces: [ReadJob.Piece] = []
+        var next = request.from
+        if let uniqueID = request.filter.uniqueID, request.filter.resources == .auditEvents {
+            pieces = self.pieces(of: uniqueID, from: request.from, until: until)
+            next = max(until, request.from)
+        } else if request.from < until {
+            (pieces, next) = self.pieces(from: request.from, until: until)
+        }
+        head.next = next
+        outcome.reads.append(
+            ReadJob(
+                client: client, head: head, filter: request.filter,
+                byteLimit: Int(request.byteLimit), pieces: pieces))
+    }
+
+    /// All revisions of one unique_id in the range, in order.
+    private func pieces(
+        of uniqueID: [UInt8], from: Sequence, until: Sequence
+    ) -> [ReadJob.Piece] {
+        var pieces: [ReadJob.Piece] = []
+        var next = ledger.index.newest(
+            of: uniqueID.span, 0..<uniqueID.count, withOverlay: false)
+        while let place = next, ledger.index[place].sequence >= from {
+            if ledger.index[place].sequence < until { pieces.append(piece(of: ledger.index[place])) }
+            next = ledger.index.previous(of: place)
+        }
+        return pieces.reversed()
+    }
+
+    /// The entries from the one that holds `from` on, up to a bound of bytes, and the sequence
+    /// after the last of them.
+    private func pieces(
+        from: Sequence, until: Sequence
+    ) -> (pieces: [ReadJob.Piece], next: Sequence) {
+        var pieces: [ReadJob.Piece] = []
+        var byteCount = 0
+        var next = from
+        var index = catalogue.index(holding: from)
+        while let current = index, next < until, byteCount < ReadJob.entryBytes {
+            guard let place = catalogue.place(of: current) else { break }
+            let header = place.header
+            if header.recordCount > 0 {
+                let end = min(header.nextSequence, until)
+                pieces.append(
+                    ReadJob.Piece(
+                        place: place, entry: cache[current], records: .sequences(next..<end)))
+                byteCount += header.byteCount
+                next = end
+            }
+            index = current < catalogue.lastIndex ? current.next : nil
+        }
+        return (pieces, next)
+    }
+
+    private func piece(of row: RevisionIndex.Row) -> ReadJob.Piece {
+        guard let place = catalogue.place(of: row.entry) else {
+            preconditionFailure("entry \(row.entry) of the index is not in the log")
+        }
+        return ReadJob.Piece(
+            place: place, entry: cache[row.entry],
+            records: .one(offset: Int(row.recordOffset), sequence: row.sequence))
+    }
+
+    private func head(_ id: UInt64, _ result: RowsHead.Outcome, stale: UInt32) -> RowsHead {
+        var head = RowsHead(id: id, outcome: result)
+        head.leader = consensus.leader
+        head.end = ledger.nextSequence
+        head.staleMilliseconds = stale
+        return head
+    }
+
+    private func elsewhere(
+        _ id: UInt64, _ client: ClientID, into outcome: inout ReplicaOutcome
+    ) {
+        let head = head(id, .elsewhere, stale: 0)
+        outcome.send(to: .client(client)) { bytes in
+            Frame.append(.rows, to: &bytes) { head.append(to: &$0) }
+        }
+    }
+
+    /// Milliseconds since a leader was heard; 0 while this node leads.
+    func heardMilliseconds(now: Instant) -> UInt32 {
+        if consensus.role == .leader { return 0 }
+        guard let heardLeaderAt else { return .max }
+        return UInt32(clamping: now.nanoseconds(since: heardLeaderAt) / 1_000_000)
+    }
+}

@@ -1,0 +1,77 @@
+package import Consensus
+package import Records
+package import SegmentLog
+
+/// A connection to a gateway or tool, as the driver numbers them; never used twice.
+package struct ClientID: Hashable, Sendable {
+    package let value: UInt64
+
+    package init(_ value: UInt64) { self.value = value }
+}
+
+/// Whom frames are for.
+package enum Destination: Equatable, Sendable {
+    case peer(NodeID)
+    case client(ClientID)
+}
+
+/// Why a node cannot go on; it stops and says so, and is not started again by itself.
+package enum ReplicaFailure: Error, Sendable {
+    /// An entry does not follow the log that it matches.
+    case chain(LogPosition)
+    /// An entry cannot be what the log says.
+    case ledger(String)
+    /// An entry that this node stored cannot be read back.
+    case storage(String)
+}
+
+/// What happened, for the node's log.
+package enum ReplicaEvent: Equatable, Sendable {
+    case standing(Standing)
+    case serving(Term)
+    case truncated(from: LogIndex)
+    case sealed(LogIndex)
+    case peerRefused(NodeID, String)
+    case clientRefused(ClientID, String)
+}
+
+/// What the driver must do after a turn, in this order: hand the tasks to the log writer, send the
+/// frames, run the reads.
+package struct ReplicaOutcome {
+    package struct Frames {
+        package let destination: Destination
+        package var bytes: [UInt8]
+    }
+
+    /// For the log writer, in order; then `written(_:)` with how many are done.
+    package var tasks: [LogTask] = []
+    package var frames: [Frames] = []
+    package var reads: [ReadJob] = []
+    package var events: [ReplicaEvent] = []
+    /// There is more to do at once: begin another turn without waiting.
+    package var wantsTurn = false
+    package var failure: ReplicaFailure?
+
+    package init() {}
+
+    /// Empties it and keeps the memory.
+    package mutating func clear() {
+        tasks.removeAll(keepingCapacity: true)
+        frames.removeAll(keepingCapacity: true)
+        reads.removeAll(keepingCapacity: true)
+        events.removeAll(keepingCapacity: true)
+        wantsTurn = false
+        failure = nil
+    }
+
+    /// Lets `write` append frames for `destination`.
+    mutating func send(to destination: Destination, _ write: (inout [UInt8]) -> Void) {
+        if let last = frames.last, last.destination == destination {
+            write(&frames[frames.count - 1].bytes)
+        } else {
+            var bytes: [UInt8] = []
+            write(&bytes)
+            frames.append(Frames(destination: destination, bytes: bytes))
+        }
+    }
+}

@@ -1,0 +1,20 @@
+package import Consensus
+package import SegmentLog
+
+/// The numbers that one node works with.
+package struct ReplicaSettings: Sendable {
+    package var consensus = ConsensusSettings()
+    package var log = LogSettings()
+    /// Bytes of proposed events that are not yet committed. Beyond it submits are refused.
+    package var uncommittedBytes = 64 * 1_024 * 1_024
+    /// Entries applied in one turn; what is left waits for the next, so that heartbeats go on.
+    package var entriesPerTurn = 256
+    /// Queries that wait for a read to be confirmed. One more is sent elsewhere.
+    package var waitingQueries = 4_096
+    /// How long a page that waits for events is kept before it is answered empty.
+    package var pageWaitNanoseconds: UInt64 = 2_000_000_000
+    /// How often clients hear this node's status when nothing changes.
+    package var statusNanoseconds: UInt64 = 100_000_000
+
+    package init() {}
+}

@@ -1,0 +1,129 @@
+import Consensus
+import PeerWire
+import Records
+import SegmentLog
+
+// Carrying out what the consensus core decided: cut, append, store the vote, send.
+
+extension Replica {
+    /// Carries out and clears the core's outcome. `received` are the entries of the append that
+    /// was its input.
+    mutating func carryOut(
+        _ received: [Entry] = [], now: Instant, into outcome: inout ReplicaOutcome
+    ) {
+        if let index = core.truncateFrom { truncate(from: index, into: &outcome) }
+        if let range = core.acceptedEntries {
+            for entry in received[range] { append(entry, into: &outcome) }
+        }
+        if let vote = core.voteToStore {
+            outcome.tasks.append(
+                .storeVote(SegmentLog.DurableVote(term: vote.term, votedFor: vote.votedFor)))
+            owed.append(.vote(vote))
+        }
+        if let standing = core.standing { follow(standing, into: &outcome) }
+        for envelope in core.messages { send(envelope, into: &outcome) }
+        for read in core.confirmedReads { confirm(read) }
+        for ticket in core.failedReads { failRead(ticket, into: &outcome) }
+        let position = core.noOperation
+        core.clear()
+        if let position { proposeNoOperation(position, now: now, into: &outcome) }
+    }
+
+    /// Appends an entry of a leader's to log and cache.
+    private mutating func append(_ entry: Entry, into outcome: inout ReplicaOutcome) {
+        guard outcome.failure == nil else { return }
+        let last = catalogue.lastHeader
+        guard entry.header.previousChecksum == last?.checksum ?? 0,
+            entry.header.firstSequence == catalogue.nextSequence
+        else {
+            outcome.failure = .chain(entry.header.position)
+            return
+        }
+        write(entry, into: &outcome)
+    }
+
+    private mutating func write(_ entry: Entry, into outcome: inout ReplicaOutcome) {
+        let place = catalogue.append(entry.header)
+        cache.append(entry)
+        outcome.tasks.append(.append(entry.bytes, at: place))
+        owed.append(.log(LogMark(position: entry.header.position, epoch: consensus.logMark.epoch)))
+    }
+
+    private mutating func truncate(from index: LogIndex, into outcome: inout ReplicaOutcome) {
+        outcome.tasks.append(.truncate(catalogue.truncate(from: index)))
+        owed.append(.nothing)
+        cache.truncate(from: index)
+        outcome.events.append(.truncated(from: index))
+    }
+
+    /// Takes note of a change of role, term or leader.
+    private mutating func follow(_ standing: Standing, into outcome: inout ReplicaOutcome) {
+        outcome.events.append(.standing(standing))
+        statusDeadline = .zero
+        if let leadership, standing.role != .leader || standing.term != leadership {
+            stopServing(into: &outcome)
+        }
+    }
+
+    private mutating func proposeNoOperation(
+        _ position: LogPosition, now: Instant, into outcome: inout ReplicaOutcome
+    ) {
+        leadership = position.term
+        let previous = catalogue.lastHeader
+        let entry = Entry(
+            kind: .noOperation, term: position.term, after: previous,
+            timestamp: timestamp(after: previous, wall: .absent))
+        propose(entry, now: now, into: &outcome)
+    }
+
+    /// Makes `entry` the log's next, as its leader.
+    mutating func propose(_ entry: Entry, now: Instant, into outcome: inout ReplicaOutcome) {
+        precondition(entry.header.term == consensus.term, "an entry of another term")
+        let place = catalogue.append(entry.header)
+        cache.append(entry)
+        outcome.tasks.append(.append(entry.bytes, at: place))
+        consensus.propose(
+            EntryDescriptor(
+                position: entry.header.position, byteCount: entry.header.byteCount),
+            now: now, into: &core)
+        owed.append(.log(consensus.logMark))
+        carryOut(now: now, into: &outcome)
+    }
+
+    private mutating func send(_ envelope: Outcome.Envelope, into outcome: inout ReplicaOutcome) {
+        var entries: [Entry] = []
+        if case .appendRequest(let request) = envelope.message {
+            entries.reserveCapacity(request.entries.count)
+            for descriptor in request.entries {
+                guard let entry = entry(at: descriptor.position.index, into: &outcome) else {
+                    return
+                }
+                entries.append(entry)
+            }
+        }
+        outcome.send(to: .peer(envelope.to)) { bytes in
+            ConsensusFrames.append(envelope.message, entries: entries, to: &bytes)
+        }
+    }
+
+    /// The entry at `index`, from memory or disk; nil with a failure set when it cannot be read.
+    func entry(at index: LogIndex, into outcome: inout ReplicaOutcome) -> Entry? {
+        if let entry = cache[index] { return entry }
+        guard let place = catalogue.place(of: index) else {
+            preconditionFailure("entry \(index) is not in the log")
+        }
+        do {
+            return try source.entry(at: place)
+        } catch {
+            outcome.failure = error
+            return nil
+        }
+    }
+
+    /// The time of the entry after `previous`: the wall clock's, but always later than the log.
+    func timestamp(after previous: EntryHeader?, wall: Timestamp) -> Timestamp {
+        guard let previous else { return wall }
+        let last = previous.timestamp.advanced(byMicroseconds: max(previous.recordCount - 1, 0))
+        return max(last.advanced(byMicroseconds: 1), wall)
+    }
+}

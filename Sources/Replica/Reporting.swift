@@ -1,0 +1,80 @@
+package import PeerWire
+package import Records
+
+import Consensus
+
+// What gateways are told: the node's status and the directory.
+
+extension Replica {
+    /// A gateway or tool has connected: it hears the directory and the status at once.
+    package mutating func clientConnected(
+        _ client: ClientID, now: Instant, into outcome: inout ReplicaOutcome
+    ) {
+        clients.append(client)
+        sendDirectory(to: client, into: &outcome)
+        send(status(now: now), to: client, into: &outcome)
+    }
+
+    /// The connection is gone; nothing more is sent to it.
+    package mutating func clientGone(_ client: ClientID) {
+        clients.removeAll { $0 == client }
+        queries.removeAll { $0.client == client }
+        parkedPages.removeAll { $0.client == client }
+    }
+
+    /// Tells clients of a changed directory at once, and of the status when it is due.
+    mutating func reportStatus(now: Instant, into outcome: inout ReplicaOutcome) {
+        if ledger.directory.version != sentDirectoryVersion {
+            sentDirectoryVersion = ledger.directory.version
+            for client in clients { sendDirectory(to: client, into: &outcome) }
+        }
+        guard now >= statusDeadline else { return }
+        statusDeadline = now.advanced(byNanoseconds: settings.statusNanoseconds)
+        guard !clients.isEmpty else { return }
+        let status = status(now: now)
+        for client in clients { send(status, to: client, into: &outcome) }
+    }
+
+    /// What this node says of itself.
+    package func status(now: Instant) -> NodeStatus {
+        var status = NodeStatus(node: identity.node)
+        switch consensus.role {
+        case .leader: status.role = .leader
+        case .candidate, .preCandidate: status.role = .candidate
+        case .follower: status.role = .follower
+        }
+        status.term = consensus.term
+        status.leader = consensus.leader
+        status.serves = serves
+        status.commit = consensus.commitIndex
+        status.applied = ledger.applied
+        status.lastIndex = consensus.lastPosition.index
+        status.nextSequence = ledger.nextSequence
+        status.heardMilliseconds = heardMilliseconds(now: now)
+        status.logBytes = UInt64(catalogue.segmentSizes.reduce(0) { $0 + $1.byteCount })
+        status.members = members.map { member in
+            var durable = LogIndex.zero
+            if member.id == identity.node {
+                durable = consensus.durablePosition.index
+            } else if let progress = consensus.progress.first(where: { $0.id == member.id }) {
+                durable = progress.matchIndex
+            }
+            return .init(id: member.id, address: member.address, durable: durable)
+        }
+        return status
+    }
+
+    private func sendDirectory(to client: ClientID, into outcome: inout ReplicaOutcome) {
+        outcome.send(to: .client(client)) { bytes in
+            Frame.append(.directory, to: &bytes) { ledger.directory.append(to: &$0) }
+        }
+    }
+
+    private func send(
+        _ status: NodeStatus, to client: ClientID, into outcome: inout ReplicaOutcome
+    ) {
+        outcome.send(to: .client(client)) { bytes in
+            Frame.append(.status, to: &bytes) { status.append(to: &$0) }
+        }
+    }
+}
