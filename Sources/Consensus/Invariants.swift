@@ -1,0 +1,46 @@
+internal import Records
+
+extension Consensus {
+    /// Traps when a promise at the head of Consensus.swift is broken. For tests and simulation.
+    package func checkInvariants() {
+        precondition(
+            log.base.index <= commitIndex && commitIndex <= log.last.index,
+            "commit \(commitIndex) in \(log.base)...\(log.last)")
+        precondition(
+            log.base.index <= durableIndex && durableIndex <= log.last.index,
+            "durable \(durableIndex) in \(log.base)...\(log.last)")
+        precondition(durableIndex == log.last.index || logOwedSince != nil, "nobody owes a write")
+        precondition(vote.term >= log.last.term, "term \(vote.term), log \(log.last)")
+        precondition(durableVote.term <= vote.term, "\(durableVote) is ahead of \(vote)")
+        precondition(held.isEmpty || !isVoteDurable, "\(held.count) messages held for nothing")
+        precondition(held.count <= settings.maxHeldMessages, "\(held.count) messages held")
+        checkRole()
+        for follower in progress { check(follower) }
+    }
+
+    private func checkRole() {
+        switch role {
+        case .leader:
+            precondition(leader == id && vote.votedFor == id && isVoteDurable, "leads by \(vote)")
+            precondition(progress.count == configuration.voters.count - 1, "\(progress)")
+            precondition(reads.count <= settings.maxPendingReads, "\(reads.count) reads")
+        case .candidate:
+            precondition(leader == nil && vote.votedFor == id, "stands with \(vote)")
+        case .preCandidate:
+            precondition(leader == nil && grantedBy.contains(id), "\(grantedBy)")
+        case .follower:
+            precondition(leader != id, "follows itself")
+            precondition((leader == nil) == (heardLeader == nil), "leader not heard")
+        }
+        guard role != .leader else { return }
+        precondition(progress.isEmpty && reads.count == 0, "leads no more")
+        precondition(verifiedIndex <= log.last.index, "verified \(verifiedIndex)")
+    }
+
+    private func check(_ follower: Progress) {
+        precondition(
+            follower.matchIndex < follower.nextIndex && follower.nextIndex <= log.last.index.next,
+            "follower \(follower.id): match \(follower.matchIndex), next \(follower.nextIndex)")
+        precondition(follower.sentCommit <= commitIndex, "sent commit \(follower.sentCommit)")
+    }
+}

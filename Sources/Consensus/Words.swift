@@ -1,0 +1,69 @@
+package import Records
+
+/// What the core knows of an entry: where it stands and how many bytes it has.
+package struct EntryDescriptor: Equatable, Sendable {
+    package let position: LogPosition
+    package let byteCount: Int
+
+    package init(position: LogPosition, byteCount: Int) {
+        self.position = position
+        self.byteCount = byteCount
+    }
+}
+
+/// The current term and the vote given in it, stored as one record (Raft paper figure 2).
+package struct DurableVote: Equatable, Sendable {
+    package let term: Term
+    package let votedFor: NodeID?
+
+    package static let initial = DurableVote(term: .zero, votedFor: nil)
+
+    package init(term: Term, votedFor: NodeID?) {
+        self.term = term
+        self.votedFor = votedFor
+    }
+}
+
+/// The end of the log at one moment, for saying later that it is durable up to here.
+///
+/// A position alone may name an entry that was cut off and written a second time, so that the
+/// completion of the first write would be taken for the second's. `epoch` counts truncations.
+package struct LogMark: Equatable, Sendable {
+    package let position: LogPosition
+    package let epoch: UInt64
+
+    package init(position: LogPosition, epoch: UInt64) {
+        self.position = position
+        self.epoch = epoch
+    }
+}
+
+/// Names one read that waits for confirmation.
+package struct ReadTicket: Hashable, Sendable {
+    package let value: UInt64
+
+    package init(_ value: UInt64) { self.value = value }
+}
+
+/// What a node is in its current term.
+package enum Role: String, Equatable, Sendable {
+    case follower
+    /// Asks whether an election could be won, without raising its term (dissertation 9.6).
+    case preCandidate = "pre-candidate"
+    case candidate
+    case leader
+}
+
+/// Who a node is and whom it follows, as of the last input.
+package struct Standing: Equatable, Sendable {
+    package let role: Role
+    package let term: Term
+    /// The leader of `term`, where this node knows it.
+    package let leader: NodeID?
+
+    package init(role: Role, term: Term, leader: NodeID?) {
+        self.role = role
+        self.term = term
+        self.leader = leader
+    }
+}

@@ -1,0 +1,339 @@
+import Consensus
+import Records
+
+/// A write that a node's disk has been given and has not completed.
+enum PendingWrite {
+    case truncate(from: LogIndex)
+    case append([EntryDescriptor], LogMark)
+    case vote(DurableVote)
+}
+
+struct Packet {
+    let from: NodeID
+    let to: NodeID
+    let message: Message
+}
+
+/// One member with a disk: what of it a crash leaves, and what it takes.
+struct ClusterNode {
+    var core: Consensus
+    var storedVote = DurableVote.initial
+    var storedLog: [EntryDescriptor] = []
+    var writes: [PendingWrite] = []
+    var isRunning = true
+    var restartCount: UInt64 = 0
+    var confirmedReads: [Outcome.ConfirmedRead] = []
+    var failedReads: [ReadTicket] = []
+    var installsNeeded: [NodeID] = []
+}
+
+/// Members, their disks and the network between them, without threads or a real clock.
+///
+/// After every input it checks what must hold among the members (Raft paper figure 3); what does
+/// not is in `violations`.
+struct Cluster {
+    let voters: [NodeID]
+    var settings: ConsensusSettings
+    let seed: UInt64
+    var now = Instant(nanoseconds: 1_000_000_000)
+    var nodes: [ClusterNode] = []
+    var network: [Packet] = []
+    /// Links over which nothing passes, one direction each.
+    var cutLinks: [(from: NodeID, to: NodeID)] = []
+    var violations: [String] = []
+    /// What happened, a line each, for scenarios.
+    var trace: [String] = []
+
+    private var leaders: [(term: Term, leader: NodeID)] = []
+    /// By index from 1: what some member has committed.
+    private(set) var committed: [LogPosition] = []
+
+    init(
+        size: Int, settings: ConsensusSettings = ConsensusSettings(), seed: UInt64 = 1
+    ) {
+        voters = (1...size).map { NodeID(UInt32($0)) }
+        self.settings = settings
+        self.seed = seed
+        for id in voters {
+            nodes.append(ClusterNode(core: core(of: id, vote: .initial, log: [], restarts: 0)))
+        }
+    }
+
+    subscript(_ id: Int) -> ClusterNode {
+        get { nodes[id - 1] }
+        set { nodes[id - 1] = newValue }
+    }
+
+    var leader: Int? {
+        let leading = nodes.filter { $0.isRunning && $0.core.role == .leader }
+        return leading.max { $0.core.term < $1.core.term }.map { Int($0.core.id.value) }
+    }
+
+    private func core(
+        of id: NodeID, vote: DurableVote, log: [EntryDescriptor], restarts: UInt64
+    ) -> Consensus {
+        var outline = LogOutline()
+        for entry in log { outline.append(entry) }
+        return Consensus(
+            id: id, voters: voters, settings: settings, vote: vote, log: outline,
+            commitIndex: .zero, seed: seed &* 1_000 &+ UInt64(id.value) &+ restarts &* 64,
+            now: now)
+    }
+}
+
+// MARK: - Inputs
+
+extension Cluster {
+    /// Gives the node one input and carries its outcome out.
+    mutating func input<Value>(
+        _ id: Int, _ body: (inout Consensus, Instant, inout Outcome) -> Value
+    ) -> Value {
+        var outcome = Outcome()
+        let value = body(&nodes[id - 1].core, now, &outcome)
+        carryOut(outcome, on: id)
+        return value
+    }
+
+    mutating func tick(_ id: Int) {
+        guard self[id].isRunning else { return }
+        input(id) { $0.tick(now: $1, into: &$2) }
+    }
+
+    /// Moves the clock and ticks whoever is due, in the order of their numbers.
+    mutating func advance(milliseconds: UInt64) {
+        now = now.advanced(byNanoseconds: milliseconds * 1_000_000)
+        for id in 1...nodes.count where self[id].core.nextDeadline() <= now { tick(id) }
+    }
+
+    mutating func propose(_ id: Int, byteCount: Int = 100) {
+        let core = self[id].core
+        let position = LogPosition(term: core.term, index: core.lastPosition.index.next)
+        append(EntryDescriptor(position: position, byteCount: byteCount), on: id)
+    }
+
+    private mutating func append(_ entry: EntryDescriptor, on id: Int) {
+        input(id) { $0.propose(entry, now: $1, into: &$2) }
+        self[id].writes.append(.append([entry], self[id].core.logMark))
+    }
+
+    @discardableResult
+    mutating func read(_ id: Int) -> ReadTicket? {
+        input(id) { $0.requestRead(now: $1, into: &$2) }
+    }
+
+    private mutating func carryOut(_ outcome: Outcome, on id: Int) {
+        if let index = outcome.truncateFrom { self[id].writes.append(.truncate(from: index)) }
+        if let accepted = outcome.acceptedEntries {
+            let last = self[id].core.lastPosition.index
+            let first = LogIndex(last.value - UInt64(accepted.count) + 1)
+            let entries = (first.value...last.value).map {
+                self[id].core.log.descriptor(at: LogIndex($0))
+            }
+            self[id].writes.append(.append(entries, self[id].core.logMark))
+        }
+        if let vote = outcome.voteToStore { self[id].writes.append(.vote(vote)) }
+        for envelope in outcome.messages {
+            network.append(
+                Packet(from: voters[id - 1], to: envelope.to, message: envelope.message))
+        }
+        self[id].confirmedReads += outcome.confirmedReads
+        self[id].failedReads += outcome.failedReads
+        self[id].installsNeeded += outcome.installsNeeded
+        note(outcome, of: id)
+        check(id, outcome)
+        if let position = outcome.noOperation {
+            append(EntryDescriptor(position: position, byteCount: 56), on: id)
+        }
+    }
+
+    private mutating func note(_ outcome: Outcome, of id: Int) {
+        if let standing = outcome.standing {
+            let isFollowing = standing.role == .follower && standing.leader != nil
+            let leader = isFollowing ? " of \(standing.leader?.value ?? 0)" : ""
+            trace.append("\(id) is \(standing.role.rawValue)\(leader) in term \(standing.term)")
+        }
+        if let index = outcome.truncateFrom { trace.append("\(id) truncates from \(index)") }
+        if let index = outcome.committed { trace.append("\(id) commits \(index)") }
+        for read in outcome.confirmedReads {
+            trace.append("\(id) confirms read \(read.ticket.value) at \(read.index)")
+        }
+        for ticket in outcome.failedReads { trace.append("\(id) fails read \(ticket.value)") }
+    }
+}
+
+// MARK: - Disks
+
+extension Cluster {
+    /// Completes the node's oldest `count` writes.
+    mutating func sync(_ id: Int, count: Int = .max) {
+        var left = count
+        while left > 0, self[id].isRunning, !self[id].writes.isEmpty {
+            left -= 1
+            complete(self[id].writes.removeFirst(), on: id)
+        }
+    }
+
+    private mutating func complete(_ write: PendingWrite, on id: Int) {
+        store(write, on: id)
+        switch write {
+        case .truncate: break
+        case .append(_, let mark):
+            input(id) { $0.logDurable(through: mark, now: $1, into: &$2) }
+        case .vote(let vote):
+            input(id) { $0.voteDurable(vote, now: $1, into: &$2) }
+        }
+    }
+
+    private mutating func store(_ write: PendingWrite, on id: Int) {
+        switch write {
+        case .truncate(let index):
+            self[id].storedLog.removeAll { $0.position.index >= index }
+        case .append(let entries, _): self[id].storedLog += entries
+        case .vote(let vote): self[id].storedVote = vote
+        }
+    }
+
+    /// Ends the node; its oldest `keeping` pending writes reach the disk, the others do not.
+    mutating func crash(_ id: Int, keeping: Int = 0) {
+        for write in self[id].writes.prefix(keeping) { store(write, on: id) }
+        self[id].writes = []
+        self[id].isRunning = false
+        trace.append("\(id) crashes")
+    }
+
+    mutating func restart(_ id: Int) {
+        precondition(!self[id].isRunning, "node \(id) runs")
+        self[id].restartCount += 1
+        let node = self[id]
+        self[id].core = core(
+            of: voters[id - 1], vote: node.storedVote, log: node.storedLog,
+            restarts: node.restartCount)
+        self[id].isRunning = true
+        let last = self[id].core.lastPosition
+        trace.append("\(id) restarts in term \(node.storedVote.term) with log \(last)")
+    }
+}
+
+// MARK: - Network
+
+extension Cluster {
+    func isCut(from: NodeID, to: NodeID) -> Bool {
+        cutLinks.contains { $0.from == from && $0.to == to }
+    }
+
+    /// Nothing passes between the groups, in either direction.
+    mutating func partition(_ groups: [[Int]]) {
+        for (place, group) in groups.enumerated() {
+            for other in groups[(place + 1)...].joined() {
+                for id in group {
+                    cutLinks.append((voters[id - 1], voters[other - 1]))
+                    cutLinks.append((voters[other - 1], voters[id - 1]))
+                }
+            }
+        }
+        network = network.filter { !isCut(from: $0.from, to: $0.to) }
+    }
+
+    mutating func heal() { cutLinks = [] }
+
+    /// Delivers the packet at `place`, or loses it when its link is cut or the receiver is down.
+    mutating func deliver(at place: Int) {
+        let packet = network.remove(at: place)
+        let receiver = Int(packet.to.value)
+        guard self[receiver].isRunning, !isCut(from: packet.from, to: packet.to) else { return }
+        hand(packet, to: receiver)
+    }
+
+    /// Gives the packet to its receiver without taking it off the network.
+    mutating func hand(_ packet: Packet, to receiver: Int) {
+        var outcome = Outcome()
+        do throws(MessageDefect) {
+            try nodes[receiver - 1].core.receive(
+                packet.message, from: packet.from, now: now, into: &outcome)
+        } catch {
+            violations.append("\(receiver) refuses a message of \(packet.from): \(error)")
+        }
+        carryOut(outcome, on: receiver)
+    }
+
+    /// Syncs and delivers, oldest first, until nothing is left to do at this instant.
+    mutating func stabilize() {
+        var stepCount = 0
+        repeat {
+            for id in 1...nodes.count { sync(id) }
+            if !network.isEmpty { deliver(at: 0) }
+            stepCount += 1
+            precondition(stepCount < 100_000, "the cluster does not come to rest")
+        } while !network.isEmpty || nodes.contains { !$0.writes.isEmpty && $0.isRunning }
+    }
+
+    /// Lets only `id` reach its deadline, and brings its election to an end.
+    mutating func elect(_ id: Int) {
+        let timeout = settings.electionTimeoutNanoseconds
+        now = now.advanced(byNanoseconds: timeout * 3 / 2)
+        for _ in 0..<3 where self[id].core.role != .leader {
+            now = max(now, self[id].core.nextDeadline())
+            tick(id)
+            stabilize()
+        }
+    }
+
+    /// Lets time pass in steps of 10 ms, everything else being instantaneous.
+    mutating func run(milliseconds: UInt64) {
+        for _ in 0..<(milliseconds / 10) {
+            advance(milliseconds: 10)
+            stabilize()
+        }
+    }
+}
+
+// MARK: - What must hold
+
+extension Cluster {
+    private mutating func check(_ id: Int, _ outcome: Outcome) {
+        self[id].core.checkInvariants()
+        if let standing = outcome.standing, standing.role == .leader {
+            checkElection(id, standing.term)
+        }
+        if let index = outcome.committed { checkCommit(id, index) }
+    }
+
+    /// At most one leader in a term, and it holds all that is committed.
+    private mutating func checkElection(_ id: Int, _ term: Term) {
+        let leader = voters[id - 1]
+        for other in leaders where other.term == term && other.leader != leader {
+            violations.append("\(other.leader) and \(leader) both lead term \(term)")
+        }
+        leaders.append((term, leader))
+        for position in committed where self[id].core.term(at: position.index) != position.term {
+            violations.append("leader \(leader) of term \(term) lacks committed \(position)")
+        }
+    }
+
+    /// What one member commits, no other commits otherwise, and a majority has on its disks.
+    private mutating func checkCommit(_ id: Int, _ index: LogIndex) {
+        for value in 1...index.value {
+            guard let term = self[id].core.term(at: LogIndex(value)) else { continue }
+            let position = LogPosition(term: term, index: LogIndex(value))
+            if value <= committed.count {
+                if committed[Int(value) - 1] != position {
+                    violations.append(
+                        "\(id) commits \(position), but \(committed[Int(value) - 1]) was")
+                }
+            } else {
+                committed.append(position)
+                checkDurable(position)
+            }
+        }
+    }
+
+    private mutating func checkDurable(_ position: LogPosition) {
+        let holders = nodes.filter { node in
+            let place = Int(position.index.value) - 1
+            return place < node.storedLog.count && node.storedLog[place].position == position
+        }
+        if holders.count <= nodes.count / 2 {
+            violations.append("\(position) is committed on \(holders.count) disks")
+        }
+    }
+}

@@ -1,0 +1,134 @@
+import Bytes
+import Consensus
+import Records
+import Testing
+
+/// Clusters under random loss, delay, repetition, reordering, crashes and slow disks.
+struct RandomRunTests {
+    @Test(arguments: [1, 2, 3, 5, 7])
+    func `whatever the network and the disks do, nothing committed is lost or changed`(
+        size: Int
+    ) {
+        var committedCount = 0
+        for seed in 1...40 {
+            var run = RandomRun(size: size, seed: UInt64(seed))
+            run.misbehave(steps: 1_500)
+            #expect(run.cluster.violations == [], "size \(size), seed \(seed)")
+            run.recover()
+            #expect(run.cluster.violations == [], "size \(size), seed \(seed), recovered")
+            #expect(run.isCaughtUp, "size \(size), seed \(seed)")
+            committedCount += run.cluster.committed.count
+        }
+        #expect(committedCount >= 40 * 10, "nothing much happened")
+    }
+
+    @Test func `a run is a function of its seed`() {
+        var first = RandomRun(size: 3, seed: 7)
+        var second = RandomRun(size: 3, seed: 7)
+        first.misbehave(steps: 2_000)
+        second.misbehave(steps: 2_000)
+        #expect(first.cluster.trace.count > 20)
+        #expect(first.cluster.trace == second.cluster.trace)
+    }
+}
+
+/// One cluster and the source of what happens to it.
+struct RandomRun {
+    var cluster: Cluster
+    private var random: RandomSource
+    private var size: Int
+
+    init(size: Int, seed: UInt64, settings: ConsensusSettings = ConsensusSettings()) {
+        self.size = size
+        random = RandomSource(seed: seed)
+        var settings = settings
+        settings.maxAppendBytes = 300
+        settings.maxInflightBytes = 900
+        cluster = Cluster(size: size, settings: settings, seed: seed)
+    }
+
+    mutating func misbehave(steps: Int) {
+        for _ in 0..<steps where cluster.violations.isEmpty { step() }
+    }
+
+    private mutating func pick() -> Int { Int(random.below(UInt64(size))) + 1 }
+
+    private mutating func step() {
+        switch random.below(200) {
+        case 0..<90: deliver()
+        case 90..<140: cluster.sync(pick(), count: Int(random.below(3)) + 1)
+        case 140..<160: cluster.advance(milliseconds: random.below(40) + 1)
+        case 160..<180: propose()
+        case 180: crash()
+        case 181..<184: restart()
+        case 184: cut()
+        case 185..<188: cluster.heal()
+        case 188: cluster.advance(milliseconds: random.below(1_000))
+        default: if let leader = cluster.leader { cluster.read(leader) }
+        }
+    }
+
+    /// Mostly in order; now and then lost, repeated, or out of order.
+    private mutating func deliver() {
+        for _ in 0..<8 where !cluster.network.isEmpty {
+            let count = UInt64(cluster.network.count)
+            let place = random.below(6) == 0 ? Int(random.below(count)) : 0
+            let packet = cluster.network[place]
+            switch random.below(40) {
+            case 0: cluster.network.remove(at: place)
+            case 1:
+                let receiver = Int(packet.to.value)
+                if cluster[receiver].isRunning { cluster.hand(packet, to: receiver) }
+            default: cluster.deliver(at: place)
+            }
+        }
+    }
+
+    /// On any leader, deposed ones that do not know it yet included.
+    private mutating func propose() {
+        let leaders = (1...size).filter {
+            cluster[$0].isRunning && cluster[$0].core.role == .leader
+        }
+        guard !leaders.isEmpty else { return }
+        let id = leaders[Int(random.below(UInt64(leaders.count)))]
+        cluster.propose(id, byteCount: Int(random.below(200)) + 1)
+    }
+
+    private mutating func crash() {
+        let id = pick()
+        if cluster[id].isRunning { cluster.crash(id, keeping: Int(random.below(3))) }
+    }
+
+    private mutating func restart() {
+        let id = pick()
+        if !cluster[id].isRunning { cluster.restart(id) }
+    }
+
+    private mutating func cut() {
+        let from = pick()
+        let to = pick()
+        if from != to {
+            cluster.cutLinks.append((cluster.voters[from - 1], cluster.voters[to - 1]))
+        }
+    }
+
+    /// Heals everything and gives the cluster time to elect and to catch up.
+    mutating func recover() {
+        cluster.heal()
+        for id in 1...size where !cluster[id].isRunning { cluster.restart(id) }
+        cluster.stabilize()
+        cluster.run(milliseconds: 3_000)
+        if let leader = cluster.leader { cluster.propose(leader) }
+        cluster.run(milliseconds: 500)
+    }
+
+    /// All members have committed the same whole log.
+    var isCaughtUp: Bool {
+        guard let leader = cluster.leader else { return false }
+        let last = cluster[leader].core.lastPosition
+        return cluster.nodes.allSatisfy {
+            $0.core.lastPosition == last && $0.core.commitIndex == last.index
+                && $0.core.durablePosition == last
+        }
+    }
+}
