@@ -1,0 +1,77 @@
+package import Records
+
+/// A log's directory as a whole: made once, opened at every start.
+package enum LogDirectory {
+    /// Makes an empty log in the directory. Durable on return.
+    ///
+    /// The identity comes last: without it nothing here counts, and this may be called again. Throws
+    /// EEXIST when a log, or what is left of one, is here already.
+    package static func initialize(
+        disk: some Disk, identity: DiskIdentity
+    ) throws(DiskError) {
+        try removeLeftovers(on: disk)
+        try disk.create(FileName.vote, byteCount: VoteRecord.fileSize)
+        let vote = VoteRecord(counter: 1, vote: DurableVote(term: .zero, votedFor: nil))
+        try vote.store(on: disk)
+        try disk.create(FileName.announcement, byteCount: Announcement.fileSize)
+        try disk.create(FileName.newIdentity, byteCount: DiskIdentity.encodedSize)
+        try disk.write([identity.encoded], to: FileName.newIdentity, at: 0)
+        try disk.rename(FileName.newIdentity, to: FileName.identity)
+    }
+
+    /// Removes what an `initialize` that was cut short may have left, and refuses anything more.
+    private static func removeLeftovers(on disk: some Disk) throws(DiskError) {
+        let names = try disk.list()
+        let taken = names.first { name in
+            name == FileName.identity || name.hasSuffix(FileName.segmentSuffix)
+        }
+        if let taken { throw DiskError(operation: "initialize", file: taken, code: 17) }
+        if names.contains(FileName.vote) {
+            let bytes = try disk.read(FileName.vote, at: 0, count: VoteRecord.fileSize)
+            if let known = VoteRecord.newest(in: bytes.span), known.record.vote.term > .zero {
+                throw DiskError(operation: "initialize", file: FileName.vote, code: 17)
+            }
+        }
+        for name in [FileName.vote, FileName.announcement, FileName.newIdentity]
+        where names.contains(name) {
+            try disk.remove(name)
+        }
+    }
+
+    /// Reads and verifies everything, and changes nothing.
+    ///
+    /// `clusterID`: the cluster that the directory must belong to; nil takes what it says.
+    package static func inspect(
+        disk: some Disk, clusterID: Identifier? = nil
+    ) throws(RecoveryFailure) -> Recovered {
+        try Inspection(disk: disk, clusterID: clusterID).recovered
+    }
+
+    /// Opens the log: verifies everything, cuts what is torn, and makes durable what it returns.
+    ///
+    /// Throws before it changes anything when something durable is damaged. May be cut short
+    /// anywhere and run again.
+    package static func recover(
+        disk: some Disk, clusterID: Identifier? = nil, settings: LogSettings = LogSettings()
+    ) throws(RecoveryFailure) -> Recovered {
+        let inspection = try Inspection(disk: disk, clusterID: clusterID)
+        do { try inspection.repair(settings: settings) } catch { throw .disk(error) }
+        return inspection.recovered
+    }
+}
+
+/// What a log's directory holds.
+package struct Recovered: Equatable, Sendable {
+    /// The end of a write that a crash cut, dropped: it was never acknowledged.
+    package struct TornTail: Equatable, Sendable {
+        package let file: String
+        package let offset: Int
+        package let defect: LogDefect
+    }
+
+    package let catalogue: Catalogue
+    package let vote: DurableVote
+    package let identity: DiskIdentity
+    package let cut: TornTail?
+    let voteCounter: UInt64
+}

@@ -1,0 +1,51 @@
+package import Records
+
+/// Sizes that a node may choose for itself. None of them shows in the bytes of a sealed segment.
+package struct LogSettings: Equatable, Sendable {
+    /// Bytes to which a segment is zeroed before its first entry. Entries beyond grow the file.
+    package var segmentBytes: Int
+    /// Entries in one gathered write. More than these are written as several groups; Linux takes
+    /// at most 1,024 parts (IOV_MAX).
+    package var groupEntries: Int
+    /// Bytes in one gathered write; a single longer entry is a group of its own.
+    package var groupBytes: Int
+
+    package init(
+        segmentBytes: Int = 16 * 1_024 * 1_024, groupEntries: Int = 512,
+        groupBytes: Int = 4 * 1_024 * 1_024
+    ) {
+        precondition(segmentBytes > SegmentHeader.encodedSize, "\(segmentBytes) bytes a segment")
+        precondition((1...1_024).contains(groupEntries), "\(groupEntries) entries a group")
+        precondition(groupBytes > 0, "\(groupBytes) bytes a group")
+        self.segmentBytes = segmentBytes
+        self.groupEntries = groupEntries
+        self.groupBytes = groupBytes
+    }
+}
+
+/// The names of the files of a log's directory.
+package enum FileName {
+    package static let identity = "identity"
+    static let newIdentity = "identity.new"
+    package static let vote = "vote"
+    package static let announcement = "announcement"
+    package static let spare = "spare.segment"
+    static let segmentSuffix = ".segment"
+    static let segmentDigits = 20
+
+    /// The file whose first entry has this index.
+    package static func segment(_ firstIndex: LogIndex) -> String {
+        let digits = String(firstIndex.value)
+        return String(repeating: "0", count: segmentDigits - digits.count) + digits
+            + segmentSuffix
+    }
+
+    /// The index in a segment's name; nil when the name is not exactly as `segment` makes it.
+    static func firstIndex(of name: String) -> LogIndex? {
+        guard name.hasSuffix(segmentSuffix),
+            let value = UInt64(name.dropLast(segmentSuffix.utf8.count)), value > 0
+        else { return nil }
+        let index = LogIndex(value)
+        return segment(index) == name ? index : nil
+    }
+}

@@ -1,0 +1,50 @@
+package import Records
+
+/// Where one entry is, and enough of its header to know it again.
+package struct Place: Equatable, Sendable {
+    /// First index of the segment that holds the entry.
+    package let segment: LogIndex
+    package let offset: Int
+    package let header: EntryHeader
+    /// The header of the segment that this entry begins.
+    package let opens: SegmentHeader?
+
+    package var file: String { FileName.segment(segment) }
+    package var byteCount: Int { header.byteCount }
+    package var end: Int { offset + header.byteCount }
+    /// Nothing follows this entry in its segment.
+    package var seals: Bool { header.kind == .seal }
+}
+
+/// What has to be done to the files so that a suffix of the log is gone.
+package struct TruncationPlan: Equatable, Sendable {
+    package struct Cut: Equatable, Sendable {
+        /// First index of the segment.
+        package let segment: LogIndex
+        /// Bytes that stay.
+        package let byteCount: Int
+    }
+
+    /// First indexes of the segments that go whole, newest first.
+    package let removed: [LogIndex]
+    /// The segment that loses its end after those are gone; open for appending again.
+    package let cut: Cut?
+}
+
+/// The two facts of Raft that must be durable before any reply (Raft paper figure 2).
+package struct DurableVote: Equatable, Sendable {
+    package let term: Term
+    package let votedFor: NodeID?
+
+    package init(term: Term, votedFor: NodeID?) {
+        self.term = term
+        self.votedFor = votedFor
+    }
+}
+
+/// One thing for the log writer to do. Done in order.
+package enum LogTask: Equatable, Sendable {
+    case append([UInt8], at: Place)
+    case truncate(TruncationPlan)
+    case storeVote(DurableVote)
+}

@@ -1,0 +1,155 @@
+import Records
+
+/// Carries out what was decided about the log, durably, in order. Owned by one thread.
+///
+/// After an error nothing is known about the files: the writer refuses more work, and the process
+/// ends and recovers. A failed sync is never retried.
+package struct LogWriter<D: Disk> {
+    private let disk: D
+    private let settings: LogSettings
+    private var voteCounter: UInt64
+    private var term: Term
+    private var hasSpare = false
+    private var hasAnnouncement = false
+    private var hasFailed = false
+
+    /// Continues where `recover` left the directory.
+    package init(disk: D, settings: LogSettings, recovered: Recovered) {
+        self.disk = disk
+        self.settings = settings
+        voteCounter = recovered.voteCounter
+        term = recovered.vote.term
+    }
+
+    /// Does all of `tasks`. Everything is durable on return.
+    ///
+    /// Entries that lie next to each other are written as one group.
+    package mutating func perform(_ tasks: [LogTask]) throws(DiskError) {
+        precondition(!hasFailed, "the log writer was used after a failure")
+        hasFailed = true
+        var position = 0
+        while position < tasks.count {
+            switch tasks[position] {
+            case .append:
+                position = try writeGroup(of: tasks, from: position)
+            case .truncate(let plan):
+                try truncate(plan)
+                position += 1
+            case .storeVote(let vote):
+                try store(vote)
+                position += 1
+            }
+        }
+        hasFailed = false
+    }
+
+    /// Zeroes the file of the next segment ahead of its use, when none is waiting. For idle moments.
+    package mutating func prepareNext() throws(DiskError) {
+        precondition(!hasFailed, "the log writer was used after a failure")
+        guard !hasSpare else { return }
+        hasFailed = true
+        try disk.create(FileName.spare, byteCount: settings.segmentBytes)
+        hasSpare = true
+        hasFailed = false
+    }
+
+    // MARK: - Appending
+
+    /// Writes the longest group that begins at `start`, and returns the position after it.
+    private mutating func writeGroup(
+        of tasks: [LogTask], from start: Int
+    ) throws(DiskError) -> Int {
+        var parts: [[UInt8]] = []
+        var first: Place?
+        var last: Place?
+        var byteCount = 0
+        while start + parts.count < tasks.count,
+            case .append(let bytes, let place) = tasks[start + parts.count]
+        {
+            precondition(
+                bytes.count == place.byteCount,
+                "\(bytes.count) bytes of entry \(place.header.index) are not \(place.byteCount)")
+            if let last {
+                guard last.segment == place.segment, last.end == place.offset,
+                    parts.count < settings.groupEntries,
+                    byteCount + bytes.count <= settings.groupBytes
+                else { break }
+            }
+            first = first ?? place
+            last = place
+            byteCount += bytes.count
+            parts.append(bytes)
+        }
+        guard let first, let last else { preconditionFailure("no entry at task \(start)") }
+        try write(parts, from: first, through: last)
+        return start + parts.count
+    }
+
+    private mutating func write(
+        _ parts: [[UInt8]], from first: Place, through last: Place
+    ) throws(DiskError) {
+        if let header = first.opens { try open(header) }
+        if parts.count > 1 {
+            let announcement = Announcement(
+                segment: first.segment, range: first.offset..<last.end)
+            try disk.write([announcement.encoded], to: FileName.announcement, at: 0)
+            hasAnnouncement = true
+        }
+        try disk.write(parts, to: first.file, at: first.offset)
+        if last.seals { try disk.resize(last.file, byteCount: last.end) }
+    }
+
+    /// Makes the file of a new segment. The header is durable before any entry is written, so that
+    /// a bad header in front of a good entry is always damage.
+    private mutating func open(_ header: SegmentHeader) throws(DiskError) {
+        let name = FileName.segment(header.firstIndex)
+        if hasSpare {
+            try disk.rename(FileName.spare, to: name)
+            hasSpare = false
+        } else {
+            try disk.create(name, byteCount: settings.segmentBytes)
+        }
+        try disk.write([header.encoded], to: name, at: 0)
+    }
+
+    // MARK: - Truncating and voting
+
+    /// Newest first, so that what a crash leaves is a prefix of the log that was.
+    private mutating func truncate(_ plan: TruncationPlan) throws(DiskError) {
+        for segment in plan.removed { try disk.remove(FileName.segment(segment)) }
+        if let cut = plan.cut {
+            let name = FileName.segment(cut.segment)
+            try disk.resize(name, byteCount: cut.byteCount)
+            try disk.writeZeros(to: name, from: cut.byteCount, upTo: settings.segmentBytes)
+        }
+        // A group that was announced may have been cut: other entries will lie in its range.
+        if hasAnnouncement {
+            let none = [UInt8](repeating: 0, count: Announcement.encodedSize)
+            try disk.write([none], to: FileName.announcement, at: 0)
+            hasAnnouncement = false
+        }
+    }
+
+    private mutating func store(_ vote: DurableVote) throws(DiskError) {
+        precondition(vote.term >= term, "term \(vote.term) stored after \(term)")
+        voteCounter += 1
+        term = vote.term
+        try VoteRecord(counter: voteCounter, vote: vote).store(on: disk)
+    }
+}
+
+extension Disk {
+    /// Writes zeros from `begin` up to `end`; none when that is not above `begin`. Durable on return.
+    func writeZeros(to name: String, from begin: Int, upTo end: Int) throws(DiskError) {
+        let chunk = 1_024 * 1_024
+        guard begin < end else { return }
+        let zeros = [UInt8](repeating: 0, count: Swift.min(chunk, end - begin))
+        var offset = begin
+        while offset < end {
+            let count = Swift.min(zeros.count, end - offset)
+            let part = count == zeros.count ? zeros : Array(zeros.prefix(count))
+            try write([part], to: name, at: offset)
+            offset += count
+        }
+    }
+}
