@@ -1,0 +1,156 @@
+internal import CLinux
+internal import Glibc
+
+/// What one non-blocking read or write did.
+package enum Transfer: Equatable, Sendable {
+    /// So many bytes moved, at least one.
+    case count(Int)
+    /// Nothing can move now; wait until the poller says so.
+    case wouldBlock
+    /// Read: the peer ends its direction. Write: the peer is gone.
+    case closed
+}
+
+/// A TCP socket that accepts connections.
+package struct ListeningSocket: ~Copyable, Sendable {
+    package let descriptor: FileDescriptor
+
+    /// Connections that the kernel holds before they are accepted; beyond it, clients retry.
+    package static let backlog: Int32 = 4_096
+
+    /// Binds and listens, with SO_REUSEADDR. Port 0 lets the kernel choose.
+    package init(_ address: SocketAddress) throws(SystemError) {
+        let number = unsafe daybook_listen(
+            address.bytes, UInt32(address.bytes.count), Self.backlog)
+        descriptor = FileDescriptor(adopting: try checked(number, "listen on \(address)"))
+    }
+
+    /// The next waiting connection, nil when none waits. The caller tries again on a SystemError
+    /// that is about one connection, and pauses on one that says descriptors ran out.
+    package func accept() throws(SystemError) -> StreamSocket? {
+        while true {
+            let number = daybook_accept(descriptor.number)
+            switch -number {
+            case EAGAIN: return nil
+            // The connection was reset while it waited: the next one is not concerned.
+            case EINTR, ECONNABORTED, EPROTO: continue
+            default: return StreamSocket(FileDescriptor(adopting: try checked(number, "accept")))
+            }
+        }
+    }
+
+    /// The port that was bound.
+    package func localPort() throws(SystemError) -> UInt16 {
+        try portOf(descriptor.number)
+    }
+}
+
+/// A connected, or connecting, non-blocking byte stream.
+package struct StreamSocket: ~Copyable, Sendable {
+    package let descriptor: FileDescriptor
+
+    /// Least room that a read makes behind the bytes that are there.
+    package static let leastReadBytes = 4_096
+
+    package init(_ descriptor: consuming FileDescriptor) {
+        self.descriptor = descriptor
+    }
+
+    /// Begins to connect, with TCP_NODELAY. Once it is writable, `connectResult` decides.
+    package static func connect(to address: SocketAddress) throws(SystemError) -> StreamSocket {
+        let number = unsafe daybook_connect(address.bytes, UInt32(address.bytes.count))
+        return StreamSocket(
+            FileDescriptor(adopting: try checked(number, "connect to \(address)")))
+    }
+
+    /// Two ends of one stream inside this process.
+    package static func pair() throws(SystemError) -> SocketPair {
+        var numbers: [Int32] = [-1, -1]
+        _ = try checked(unsafe daybook_socket_pair(&numbers), "socketpair")
+        return SocketPair(
+            first: StreamSocket(FileDescriptor(adopting: numbers[0])),
+            second: StreamSocket(FileDescriptor(adopting: numbers[1])))
+    }
+
+    /// Throws why the attempt to connect failed; returns when it succeeded. Ask when writable.
+    package func connectResult() throws(SystemError) {
+        _ = try checked(daybook_connect_result(descriptor.number), "connect")
+    }
+
+    /// Appends at most `limit` bytes of what the peer sent.
+    ///
+    /// The room offered is the spare capacity of `bytes`, at least `leastReadBytes`, so a buffer
+    /// that meets large bodies grows by itself and an idle connection's stays small.
+    package func read(
+        into bytes: inout [UInt8], limit: Int = 1_048_576
+    ) throws(SystemError) -> Transfer {
+        precondition(limit > 0, "a read of \(limit) bytes")
+        let room = min(max(bytes.capacity - bytes.count, Self.leastReadBytes, bytes.count), limit)
+        let number = descriptor.number
+        var result = 0
+        bytes.append(addingCapacity: room) { output in
+            unsafe output.withUnsafeMutableBufferPointer { buffer, count in
+                result = unsafe daybook_receive(number, buffer.baseAddress, min(buffer.count, room))
+                count = max(result, 0)
+            }
+        }
+        switch Int32(-result) {
+        case EAGAIN: return .wouldBlock
+        case 0, ECONNRESET, ETIMEDOUT, EPIPE: return .closed
+        default: return .count(try checked(result, "recv"))
+        }
+    }
+
+    /// Sends bytes from `offset` on, as many as the kernel takes. Never raises SIGPIPE.
+    package func write(
+        _ bytes: [UInt8], from offset: Int = 0
+    ) throws(SystemError) -> Transfer {
+        precondition(offset >= 0 && offset < bytes.count, "byte \(offset) of \(bytes.count)")
+        let number = descriptor.number
+        let result = unsafe bytes.withUnsafeBytes { buffer in
+            let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[offset...])
+            return unsafe daybook_send(number, rest.baseAddress, rest.count)
+        }
+        switch Int32(-result) {
+        case EAGAIN: return .wouldBlock
+        case ECONNRESET, EPIPE, ETIMEDOUT: return .closed
+        default: return .count(try checked(result, "send"))
+        }
+    }
+
+    /// Tells the peer that nothing more will be sent. A peer that is gone already is no error.
+    package func shutdownWrite() throws(SystemError) {
+        let result = daybook_shutdown_write(descriptor.number)
+        if -result == ENOTCONN { return }
+        _ = try checked(result, "shutdown")
+    }
+
+    package func localPort() throws(SystemError) -> UInt16 {
+        try portOf(descriptor.number)
+    }
+
+    /// The other end as `host:port`, numeric, IPv6 in brackets.
+    package func peerName() throws(SystemError) -> String {
+        try nameOf(descriptor.number, peer: true)
+    }
+}
+
+/// Two connected sockets; take it apart by consuming it.
+package struct SocketPair: ~Copyable, Sendable {
+    package let first: StreamSocket
+    package let second: StreamSocket
+}
+
+private func nameOf(_ number: Int32, peer: Bool) throws(SystemError) -> String {
+    var text = [CChar](repeating: 0, count: 128)
+    let code = unsafe daybook_socket_name(number, peer ? 1 : 0, &text, text.count)
+    _ = try checked(code, peer ? "getpeername" : "getsockname")
+    return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+private func portOf(_ number: Int32) throws(SystemError) -> UInt16 {
+    let name = try nameOf(number, peer: false)
+    guard let colon = name.lastIndex(of: ":"), let port = UInt16(name[name.index(after: colon)...])
+    else { throw SystemError(call: "port of \(name)", code: EAFNOSUPPORT) }
+    return port
+}
