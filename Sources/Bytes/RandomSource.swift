@@ -15,9 +15,9 @@ package struct RandomSource: Sendable {
         return mixed ^ (mixed >> 31)
     }
 
-    /// A number in `0..<bound`, all equally likely but for 1 part in 2⁶⁴ / `bound`.
-    package mutating func below(_ bound: UInt64) -> UInt64 {
-        precondition(bound > 0, "no number is below zero")
-        return next().multipliedFullWidth(by: bound).high
+    /// A number in `0..<bound`, all equally likely but for 1 part in 2⁶⁴ / `bound` (Lemire 2019).
+    package mutating func below<Bound: FixedWidthInteger>(_ bound: Bound) -> Bound {
+        precondition(bound > 0, "no number is below \(bound)")
+        return Bound(next().multipliedFullWidth(by: UInt64(bound)).high)
     }
 }

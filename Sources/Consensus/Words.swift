@@ -11,19 +11,6 @@ package struct EntryDescriptor: Equatable, Sendable {
     }
 }
 
-/// The current term and the vote given in it, stored as one record (Raft paper figure 2).
-package struct DurableVote: Equatable, Sendable {
-    package let term: Term
-    package let votedFor: NodeID?
-
-    package static let initial = DurableVote(term: .zero, votedFor: nil)
-
-    package init(term: Term, votedFor: NodeID?) {
-        self.term = term
-        self.votedFor = votedFor
-    }
-}
-
 /// The end of the log at one moment, for saying later that it is durable up to here.
 ///
 /// A position alone may name an entry that was cut off and written a second time, so that the

@@ -23,6 +23,12 @@ package struct NodeStatus: Equatable, Sendable {
         package var address: String
         /// What the leader knows this member to have on disk; zero when the sender does not lead.
         package var durable: LogIndex
+
+        package init(id: NodeID, address: String, durable: LogIndex) {
+            self.id = id
+            self.address = address
+            self.durable = durable
+        }
     }
 
     package var node: NodeID

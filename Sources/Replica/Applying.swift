@@ -1,3 +1,5 @@
+import Consensus
+import Ledger
 import Records
 
 extension Replica {

@@ -1,8 +1,8 @@
-package import PeerWire
-package import Records
-
 import Consensus
 import Ledger
+package import PeerWire
+import Records
+import SegmentLog
 
 // Directory commands: one in flight at a time, decided on applied state (decision 8).
 

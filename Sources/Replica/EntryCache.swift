@@ -25,8 +25,10 @@ struct EntryCache {
 
     mutating func append(_ entry: Entry) {
         precondition(
-            start == entries.count || entries[entries.count - 1].header.index.next
-                == entry.header.index, "entry \(entry.header.index) leaves a gap in the cache")
+            start == entries.count
+                || entries[entries.count - 1].header.index.next
+                    == entry.header.index,
+            "entry \(entry.header.index) leaves a gap in the cache")
         entries.append(entry)
         byteCount += entry.header.byteCount
     }

@@ -1,9 +1,9 @@
-package import PeerWire
-package import Records
-
-import Bytes
+package import Bytes
 import Consensus
 import Ledger
+import PeerWire
+package import Records
+import SegmentLog
 
 // Events from gateways: judged against applied state and the overlay, gathered into one entry a
 // turn, answered when that entry is committed and applied (decision 8).

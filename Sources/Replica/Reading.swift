@@ -1,8 +1,7 @@
-package import PeerWire
-package import Records
-
 import Consensus
 import Ledger
+package import PeerWire
+package import Records
 import SegmentLog
 
 // Reads: linearizable by ReadIndex (Raft dissertation section 6.4), or of what this node has.
@@ -176,7 +175,9 @@ extension Replica {
         var next = ledger.index.newest(
             of: uniqueID.span, 0..<uniqueID.count, withOverlay: false)
         while let place = next, ledger.index[place].sequence >= from {
-            if ledger.index[place].sequence < until { pieces.append(piece(of: ledger.index[place])) }
+            if ledger.index[place].sequence < until {
+                pieces.append(piece(of: ledger.index[place]))
+            }
             next = ledger.index.previous(of: place)
         }
         return pieces.reversed()

@@ -1,5 +1,5 @@
-import Crypto
 package import Consensus
+import Crypto
 package import Ledger
 package import PeerWire
 package import Records
@@ -21,7 +21,7 @@ package protocol EntrySource {
 /// A turn is any number of inputs and then `endTurn`, which proposes what came in as one entry,
 /// applies what was committed and answers what is decided.
 package struct Replica {
-    package let identity: Identity
+    package let identity: DiskIdentity
     package let settings: ReplicaSettings
     package internal(set) var consensus: Consensus
     package internal(set) var ledger: Ledger
@@ -55,14 +55,14 @@ package struct Replica {
 
     enum Completion {
         case log(LogMark)
-        case vote(Consensus.DurableVote)
+        case vote(DurableVote)
         case nothing
     }
 
     /// A node as it starts, from what its disk holds. `key` (32 random bytes) is where salts come
     /// from; `seed` keys elections and the index's hash.
     package init(
-        identity: Identity, catalogue: Catalogue, vote: Consensus.DurableVote,
+        identity: DiskIdentity, catalogue: Catalogue, vote: DurableVote,
         source: any EntrySource, settings: ReplicaSettings, key: [UInt8], seed: UInt64,
         now: Instant
     ) throws(ReplicaFailure) {
@@ -92,7 +92,7 @@ package struct Replica {
         }
         let voters = ledger.genesis?.members.map(\.id) ?? []
         consensus = Consensus(
-            id: identity.node, voters: voters, settings: settings.consensus, vote: vote, log: log,
+            id: identity.nodeID, voters: voters, settings: settings.consensus, vote: vote, log: log,
             commitIndex: catalogue.firstIndex, seed: seed, now: now)
     }
 

@@ -16,8 +16,7 @@ extension Replica {
             for entry in received[range] { append(entry, into: &outcome) }
         }
         if let vote = core.voteToStore {
-            outcome.tasks.append(
-                .storeVote(SegmentLog.DurableVote(term: vote.term, votedFor: vote.votedFor)))
+            outcome.tasks.append(.storeVote(vote))
             owed.append(.vote(vote))
         }
         if let standing = core.standing { follow(standing, into: &outcome) }

@@ -1,7 +1,8 @@
+import Consensus
+import Ledger
 package import PeerWire
 package import Records
-
-import Consensus
+import SegmentLog
 
 // What gateways are told: the node's status and the directory.
 
@@ -37,7 +38,7 @@ extension Replica {
 
     /// What this node says of itself.
     package func status(now: Instant) -> NodeStatus {
-        var status = NodeStatus(node: identity.node)
+        var status = NodeStatus(node: identity.nodeID)
         switch consensus.role {
         case .leader: status.role = .leader
         case .candidate, .preCandidate: status.role = .candidate
@@ -54,7 +55,7 @@ extension Replica {
         status.logBytes = UInt64(catalogue.segmentSizes.reduce(0) { $0 + $1.byteCount })
         status.members = members.map { member in
             var durable = LogIndex.zero
-            if member.id == identity.node {
+            if member.id == identity.nodeID {
                 durable = consensus.durablePosition.index
             } else if let progress = consensus.progress.first(where: { $0.id == member.id }) {
                 durable = progress.matchIndex

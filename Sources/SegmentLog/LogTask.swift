@@ -31,17 +31,6 @@ package struct TruncationPlan: Equatable, Sendable {
     package let cut: Cut?
 }
 
-/// The two facts of Raft that must be durable before any reply (Raft paper figure 2).
-package struct DurableVote: Equatable, Sendable {
-    package let term: Term
-    package let votedFor: NodeID?
-
-    package init(term: Term, votedFor: NodeID?) {
-        self.term = term
-        self.votedFor = votedFor
-    }
-}
-
 /// One thing for the log writer to do. Done in order.
 package enum LogTask: Equatable, Sendable {
     case append([UInt8], at: Place)

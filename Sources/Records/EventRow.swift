@@ -1,0 +1,75 @@
+import Bytes
+package import Crypto
+import JSON
+
+/// One event as it is read: the parameters as sent, then what the log says of it, as a JSON object.
+package enum EventRow {
+    /// Appends the row of `record` (in `bytes`) and a line feed to `output`.
+    package static func append(
+        _ record: RecordView, in bytes: Span<UInt8>, sequence: Sequence, recordedAt: Timestamp,
+        hash: SHA256, to output: inout [UInt8]
+    ) {
+        output.append(UInt8(ascii: "{"))
+        if record.resource == .administration {
+            member("\"action\":", bytes, record.uniqueID, to: &output)
+            member(",\"subject\":", bytes, record.scriptName, to: &output)
+            output.append(contentsOf: ",\"details\":".utf8)
+            if let details = record.notes { appendJSON(bytes, details, to: &output) }
+        } else {
+            appendParameters(record, bytes, to: &output)
+        }
+        output.append(contentsOf: ",\"sequence\":".utf8)
+        JSONWriter.append(sequence.value, to: &output)
+        output.append(contentsOf: ",\"revision\":".utf8)
+        JSONWriter.append(UInt64(record.revision.value), to: &output)
+        output.append(contentsOf: ",\"recorded_at\":\"".utf8)
+        RFC3339.append(recordedAt, to: &output)
+        output.append(contentsOf: "\",\"leaf_hash\":\"".utf8)
+        let leaf = Leaf.hash(
+            of: record, in: bytes, sequence: sequence, recordedAt: recordedAt, hash: hash)
+        Hex.append(leaf.span, to: &output)
+        member("\",\"application\":", bytes, record.application, to: &output)
+        member(",\"written_by\":", bytes, record.writtenBy, to: &output)
+        output.append(UInt8(ascii: "}"))
+        output.append(UInt8(ascii: "\n"))
+    }
+
+    private static func appendParameters(
+        _ record: RecordView, _ bytes: Span<UInt8>, to output: inout [UInt8]
+    ) {
+        member("\"unique_id\":", bytes, record.uniqueID, to: &output)
+        member(",\"script_name\":", bytes, record.scriptName, to: &output)
+        member(",\"host_name\":", bytes, record.hostName, to: &output)
+        member(",\"file_name\":", bytes, record.fileName, to: &output)
+        member(",\"start_time\":", bytes, record.startTime, to: &output)
+        if let stopTime = record.stopTime {
+            member(",\"stop_time\":", bytes, stopTime, to: &output)
+        }
+        if let notes = record.notes {
+            output.append(contentsOf: ",\"notes\":".utf8)
+            appendJSON(bytes, notes, to: &output)
+        }
+        if let updatedIn = record.updatedIn {
+            member(",\"updated_in\":", bytes, updatedIn, to: &output)
+        }
+    }
+
+    private static func member(
+        _ name: StaticString, _ bytes: Span<UInt8>, _ value: Range<Int>, to output: inout [UInt8]
+    ) {
+        JSONWriter.appendRaw(name, to: &output)
+        JSONWriter.append(bytes, in: value, to: &output)
+    }
+
+    /// JSON as it was sent. Line breaks, which can only be white space in it, become spaces, so
+    /// that a row is one line.
+    private static func appendJSON(
+        _ bytes: Span<UInt8>, _ range: Range<Int>, to output: inout [UInt8]
+    ) {
+        let start = output.count
+        output.append(bytes.extracting(range))
+        for offset in start..<output.count where output[offset] == 0x0A || output[offset] == 0x0D {
+            output[offset] = UInt8(ascii: " ")
+        }
+    }
+}
