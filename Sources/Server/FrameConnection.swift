@@ -1,0 +1,75 @@
+import Linux
+import PeerWire
+
+/// One TCP connection that carries frames, with what waits to be written.
+final class FrameConnection {
+    /// Bytes read from one connection in one turn; the rest waits, so that others have theirs.
+    static let turnBytes = 4 * 1_024 * 1_024
+
+    let socket: StreamSocket
+    let token: UInt64
+    var frames = FrameBuffer()
+    private(set) var output: [UInt8] = []
+    private var outputStart = 0
+    private var interest = Interest.read
+    /// In a list of connections with output to flush at the end of the turn.
+    var isQueued = false
+
+    init(socket: consuming StreamSocket, token: UInt64) {
+        self.socket = socket
+        self.token = token
+    }
+
+    var pendingBytes: Int { output.count - outputStart }
+
+    /// Takes `bytes` to be written; `flush` writes them.
+    func queue(_ bytes: [UInt8]) {
+        if pendingBytes == 0 {
+            output = bytes
+            outputStart = 0
+        } else {
+            output.append(contentsOf: bytes)
+        }
+    }
+
+    /// Lets `write` append to what is to be written.
+    func queue(_ write: (inout [UInt8]) -> Void) { write(&output) }
+
+    /// Reads what there is, up to a bound. False when the peer is gone.
+    func read() throws(SystemError) -> Bool {
+        var total = 0
+        while total < Self.turnBytes {
+            switch try socket.read(into: &frames.bytes) {
+            case .count(let count):
+                total += count
+                if count < StreamSocket.leastReadBytes { return true }
+            case .wouldBlock: return true
+            case .closed: return false
+            }
+        }
+        return true
+    }
+
+    /// Writes what the kernel takes. False when the peer is gone.
+    func flush(_ poller: Poller) throws(SystemError) -> Bool {
+        while pendingBytes > 0 {
+            switch try socket.write(output, from: outputStart) {
+            case .count(let count): outputStart += count
+            case .wouldBlock:
+                try watch(poller, [.read, .write])
+                return true
+            case .closed: return false
+            }
+        }
+        output.removeAll(keepingCapacity: output.capacity <= 1_024 * 1_024)
+        outputStart = 0
+        try watch(poller, .read)
+        return true
+    }
+
+    private func watch(_ poller: Poller, _ wanted: Interest) throws(SystemError) {
+        guard wanted != interest else { return }
+        try poller.modify(socket.descriptor, token: token, interest: wanted)
+        interest = wanted
+    }
+}

@@ -1,0 +1,265 @@
+import Bytes
+package import Linux
+import PeerWire
+import Records
+import Replica
+
+/// A connection that somebody opened to this node.
+final class AcceptedConnection {
+    enum Role {
+        case unknown
+        case peer(NodeID)
+        case client(ClientID)
+    }
+
+    let connection: FrameConnection
+    var role = Role.unknown
+
+    init(_ connection: FrameConnection) { self.connection = connection }
+}
+
+extension NodeServer {
+    /// Bytes that wait for one gateway. Beyond it the connection is closed; it asks again.
+    static let clientQueueBytes = 256 * 1_024 * 1_024
+
+    /// Takes over the other end of a connection inside this process.
+    package func adopt(_ socket: consuming StreamSocket) throws {
+        try accept(FrameConnection(socket: socket, token: takeToken()))
+    }
+
+    func takeToken() -> UInt64 {
+        defer { nextToken += 1 }
+        return nextToken
+    }
+
+    func acceptAll(now: Instant) throws {
+        guard let listener else { return }
+        while true {
+            do {
+                guard let socket = try listener.socket.accept() else { return }
+                try accept(FrameConnection(socket: socket, token: takeToken()))
+            } catch let error as SystemError {
+                log.write(.warning, "accept failed", [("why", "\(error)")])
+                return
+            }
+        }
+    }
+
+    private func accept(_ connection: FrameConnection) throws {
+        try poller.register(
+            connection.socket.descriptor, token: connection.token, interest: .read)
+        accepted[connection.token] = AcceptedConnection(connection)
+    }
+
+    func client(_ id: ClientID) -> FrameConnection? {
+        guard let found = accepted[id.value] else { return nil }
+        guard found.connection.pendingBytes <= Self.clientQueueBytes else {
+            drop(id.value, now: Self.now)
+            return nil
+        }
+        return found.connection
+    }
+
+    /// Reads from or writes to the connection that is ready.
+    func takeConnection(_ event: Readiness, now: Instant) throws {
+        if let found = accepted[event.token] {
+            let connection = found.connection
+            if event.isWritable, try !connection.flush(poller) {
+                return drop(event.token, now: now)
+            }
+            guard event.isReadable else { return }
+            let isOpen = try connection.read()
+            let isSound = takeFrames(of: found, now: now)
+            if !isOpen || !isSound { drop(event.token, now: now) }
+        } else if let link = links.first(where: { $0.anyConnection?.token == event.token }) {
+            try takeLink(link, event, now: now)
+        }
+    }
+
+    /// Takes the whole frames that were read. False when the connection is to be closed.
+    private func takeFrames(of found: AcceptedConnection, now: Instant) -> Bool {
+        let connection = found.connection
+        do {
+            while let (kind, payload) = try connection.frames.next() {
+                switch found.role {
+                case .unknown:
+                    guard kind == .hello, greet(found, payload, now: now) else { return false }
+                case .peer(let peer):
+                    replica.receive(
+                        kind, payload, in: connection.frames.bytes.span, from: peer, now: now,
+                        into: &outcome)
+                case .client(let id):
+                    try takeClientFrame(
+                        kind, payload, connection.frames.bytes.span, from: id, now: now)
+                }
+            }
+            connection.frames.compact()
+            return true
+        } catch {
+            log.write(.warning, "closed a connection", [("why", "\(error)")])
+            return false
+        }
+    }
+
+    private func takeClientFrame(
+        _ kind: FrameKind, _ payload: Range<Int>, _ bytes: Span<UInt8>, from client: ClientID,
+        now: Instant
+    ) throws {
+        switch kind {
+        case .submit:
+            try replica.submit(
+                payload, in: bytes, from: client, now: now, wall: Self.wall, into: &outcome)
+        case .query:
+            replica.query(
+                try Query(payload, bytes), from: client, now: now, into: &outcome)
+        case .command:
+            replica.command(try CommandRequest(payload, bytes), from: client, into: &outcome)
+        default: throw FrameDefect.kind(kind.rawValue)
+        }
+    }
+
+    /// Answers a hello. False when this node does not talk to who said it.
+    private func greet(
+        _ found: AcceptedConnection, _ payload: Range<Int>, now: Instant
+    ) -> Bool {
+        let connection = found.connection
+        let name = (try? connection.socket.peerName()) ?? "a connection in this process"
+        guard let hello = try? Handshake(payload, connection.frames.bytes.span) else {
+            log.write(.warning, "refused a connection", [("from", name), ("why", "no handshake")])
+            return false
+        }
+        var objection = handshake.objection(to: hello)
+        if objection == nil, hello.role == .node, let node = hello.node,
+            !replica.members.contains(where: { $0.id == node })
+        {
+            objection = "node \(node) is no member"
+        }
+        if let objection {
+            log.write(.warning, "refused a connection", [("from", name), ("why", objection)])
+            connection.queue { output in
+                Frame.append(.refusal, to: &output) { $0.append(counted: objection) }
+            }
+            _ = try? connection.flush(poller)
+            return false
+        }
+        connection.frames.payloadLimit = Frame.payloadBytes
+        connection.queue { output in
+            Frame.append(.welcome, to: &output) { handshake.append(to: &$0) }
+        }
+        send([], on: connection)
+        switch hello.role {
+        case .node:
+            guard let node = hello.node else { return false }
+            found.role = .peer(node)
+        case .gateway:
+            let id = ClientID(connection.token)
+            found.role = .client(id)
+            replica.clientConnected(id, now: now, into: &outcome)
+        }
+        return true
+    }
+
+    /// Closes the connection with `token`.
+    func drop(_ token: UInt64, now: Instant) {
+        if let found = accepted.removeValue(forKey: token) {
+            try? poller.remove(found.connection.socket.descriptor)
+            if case .client(let id) = found.role { replica.clientGone(id) }
+        } else if let link = links.first(where: { $0.anyConnection?.token == token }) {
+            if let connection = link.anyConnection {
+                try? poller.remove(connection.socket.descriptor)
+            }
+            link.backOff(now: now)
+        }
+    }
+
+    // MARK: Links to peers
+
+    /// When the next link may be tried again.
+    func nextLinkAttempt() -> Instant {
+        var earliest = Instant(nanoseconds: .max)
+        for link in links {
+            if case .waiting(let until) = link.state { earliest = min(earliest, until) }
+        }
+        return earliest
+    }
+
+    /// Begins to connect to the peers whose time has come.
+    func openLinks(now: Instant) throws {
+        for link in links {
+            guard case .waiting(let until) = link.state, until <= now else { continue }
+            do {
+                let socket = try StreamSocket.connect(to: try SocketAddress(link.address))
+                let connection = FrameConnection(socket: socket, token: takeToken())
+                try poller.register(
+                    connection.socket.descriptor, token: connection.token,
+                    interest: [.read, .write])
+                link.state = .connecting(connection)
+            } catch {
+                link.backOff(now: now)
+            }
+        }
+    }
+
+    private func takeLink(_ link: PeerLink, _ event: Readiness, now: Instant) throws {
+        switch link.state {
+        case .waiting: break
+        case .connecting(let connection):
+            do {
+                try connection.socket.connectResult()
+            } catch {
+                return drop(event.token, now: now)
+            }
+            link.state = .greeting(connection)
+            connection.queue { output in
+                Frame.append(.hello, to: &output) { handshake.append(to: &$0) }
+            }
+            if try !connection.flush(poller) { drop(event.token, now: now) }
+        case .greeting(let connection), .open(let connection):
+            if event.isWritable, try !connection.flush(poller) {
+                return drop(event.token, now: now)
+            }
+            guard event.isReadable else { return }
+            let isOpen = try connection.read()
+            if !takeFrames(of: link, connection, now: now) || !isOpen {
+                drop(event.token, now: now)
+            }
+        }
+    }
+
+    private func takeFrames(
+        of link: PeerLink, _ connection: FrameConnection, now: Instant
+    ) -> Bool {
+        do {
+            while let (kind, payload) = try connection.frames.next() {
+                switch kind {
+                case .welcome:
+                    let welcome = try Handshake(payload, connection.frames.bytes.span)
+                    guard welcome.node == link.peer, handshake.objection(to: welcome) == nil
+                    else {
+                        let found = welcome.node.map { "node \($0)" } ?? "no node"
+                        noteRefusal(link, "\(found) of cluster \(welcome.clusterID) answers there")
+                        return false
+                    }
+                    link.opened(connection)
+                    log.write(.info, "linked", [("peer", "\(link.peer)")])
+                case .refusal:
+                    var cursor = ByteCursor(payload)
+                    let reason = try cursor.text(connection.frames.bytes.span)
+                    noteRefusal(link, reason)
+                    return false
+                default: return false
+                }
+            }
+            connection.frames.compact()
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    private func noteRefusal(_ link: PeerLink, _ reason: String) {
+        guard link.lastRefusal != reason else { return }
+        link.lastRefusal = reason
+        log.write(.warning, "peer refuses", [("peer", "\(link.peer)"), ("why", reason)])
+    }
+}

@@ -1,0 +1,69 @@
+import Consensus
+import Linux
+package import Records
+import SegmentLog
+
+/// A node's directory from the outside: founding it, locking it, recovering it.
+package enum NodeDirectory {
+    /// Takes the directory for this process until the descriptor is let go of.
+    static func lock(_ path: String) throws -> FileDescriptor {
+        do {
+            return try SmallFile.lock(path + "/lock")
+        } catch {
+            if error.isAbsent {
+                throw NodeFailure(
+                    "\(path) is no data directory: make it with `daybook init node`")
+            }
+            throw NodeFailure("\(path) is in use by another process (\(error))")
+        }
+    }
+
+    /// Makes the directory of a founding member: identity, and a log that holds the genesis entry.
+    ///
+    /// May be run again when it was cut short. Durable on return.
+    package static func found(
+        _ path: String, genesis entry: Entry, node: NodeID, incarnation: Identifier
+    ) throws {
+        let genesis = try Genesis(entry)
+        guard genesis.members.contains(where: { $0.id == node }) else {
+            throw NodeFailure("node \(node) is not among the members of the genesis")
+        }
+        try SmallFile.createDirectory(path)
+        let lock = try SmallFile.lock(path + "/lock")
+        let disk = try DirectoryDisk(path: path)
+        let identity = DiskIdentity(
+            clusterID: genesis.clusterID, nodeID: node, incarnation: incarnation)
+        if try disk.byteCount(of: FileName.identity) == nil {
+            try LogDirectory.initialize(disk: disk, identity: identity)
+        }
+        let recovered = try LogDirectory.recover(disk: disk, clusterID: genesis.clusterID)
+        guard recovered.catalogue.isEmpty, recovered.identity.nodeID == node else {
+            throw NodeFailure(
+                "\(path) holds node \(recovered.identity.nodeID) of cluster "
+                    + "\(recovered.identity.clusterID) already")
+        }
+        var catalogue = recovered.catalogue
+        var writer = LogWriter(disk: disk, settings: LogSettings(), recovered: recovered)
+        try writer.perform([.append(entry.bytes, at: catalogue.append(entry.header))])
+        _ = consume lock
+    }
+
+    static func recover(_ path: String, settings: LogSettings) throws -> Recovered {
+        let disk = try DirectoryDisk(path: path)
+        let recovered: Recovered
+        do {
+            recovered = try LogDirectory.recover(disk: disk, settings: settings)
+        } catch .notInitialized {
+            throw NodeFailure("\(path) is not initialized: run `daybook init node`")
+        } catch .corrupt(let file, let offset, let defect) {
+            throw NodeFailure(
+                "\(path)/\(file) is damaged at offset \(offset): \(defect). Nothing was changed. "
+                    + "Restore the file from another node or a backup")
+        }
+        guard !recovered.catalogue.isEmpty else {
+            throw NodeFailure(
+                "\(path) has no genesis entry: run `daybook init node` again")
+        }
+        return recovered
+    }
+}

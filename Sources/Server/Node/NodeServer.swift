@@ -1,0 +1,236 @@
+import Bytes
+import Consensus
+import Crypto
+import Ledger
+import Linux
+import PeerWire
+import Records
+package import Replica
+import SegmentLog
+
+/// Why a node does not start or does not go on.
+package struct NodeFailure: Error, CustomStringConvertible, Sendable {
+    package let description: String
+
+    package init(_ description: String) { self.description = description }
+}
+
+/// How one node is run.
+package struct NodeConfiguration: Sendable {
+    package var directory: String
+    /// Where it listens; nil for its own address in the log; see `inProcess` for no port at all.
+    package var listen: String?
+    /// No port is opened; the connections are those that are handed over.
+    package var inProcess = false
+    package var settings = ReplicaSettings()
+
+    package init(directory: String) { self.directory = directory }
+}
+
+/// A running node: one event loop that owns all sockets and the replica, one log-writer thread, one
+/// reader thread. Not Sendable: made and run on one thread.
+package final class NodeServer {
+    enum Message: Sendable {
+        case written(Int)
+        case failed(DiskError)
+        case read(ReaderThread.Answer)
+        case stop
+    }
+
+    static let listenToken: UInt64 = 0
+    static let mailboxToken: UInt64 = 1
+
+    let log: ServerLog
+    let poller: Poller
+    let inbox: Mailbox<Message>
+    let handshake: Handshake
+    let listener: Listener?
+    let logThread: LogThread
+    let reader: ReaderThread
+    var replica: Replica
+    var outcome = ReplicaOutcome()
+    var links: [PeerLink] = []
+    /// Connections that others opened, by token.
+    var accepted: [UInt64: AcceptedConnection] = [:]
+    var nextToken: UInt64 = 16
+    var queued: [FrameConnection] = []
+    /// Held until the process ends: two processes on one directory are refused.
+    private let lock: FileDescriptor
+
+    /// Opens the directory and recovers the log. `handedOver`: the other ends of connections
+    /// inside this process.
+    package init(_ configuration: NodeConfiguration) throws {
+        lock = try NodeDirectory.lock(configuration.directory)
+        let recovered = try NodeDirectory.recover(
+            configuration.directory, settings: configuration.settings.log)
+        log = ServerLog(source: "node-\(recovered.identity.nodeID)")
+        if let cut = recovered.cut {
+            log.write(
+                .warning, "cut a torn write, which was never acknowledged",
+                [("file", cut.file), ("offset", "\(cut.offset)"), ("found", "\(cut.defect)")])
+        }
+        let inbox = try Mailbox<Message>()
+        self.inbox = inbox
+        poller = try Poller()
+        handshake = Handshake(
+            role: .node, clusterID: recovered.identity.clusterID, node: recovered.identity.nodeID,
+            incarnation: recovered.identity.incarnation)
+        replica = try Replica(
+            identity: recovered.identity, catalogue: recovered.catalogue, vote: recovered.vote,
+            source: try DiskEntrySource(directory: configuration.directory),
+            settings: configuration.settings, key: RandomBytes.make(count: KeyStream.keyByteCount),
+            seed: RandomBytes.makeSeed(), now: Self.now)
+        logThread = try LogThread(
+            directory: configuration.directory, settings: configuration.settings.log,
+            recovered: recovered
+        ) { result in
+            switch result {
+            case .success(let count): inbox.put(.written(count))
+            case .failure(let error): inbox.put(.failed(error))
+            }
+        }
+        reader = try ReaderThread(directory: configuration.directory) { inbox.put(.read($0)) }
+        let own = replica.members.first { $0.id == recovered.identity.nodeID }
+        if configuration.inProcess {
+            listener = nil
+        } else {
+            guard let address = configuration.listen ?? own?.address else {
+                throw NodeFailure(
+                    "node \(recovered.identity.nodeID) is no member, and no --listen is given")
+            }
+            listener = try Listener(address)
+            log.write(.info, "listens", [("address", address)])
+        }
+        links = replica.members.filter { $0.id != recovered.identity.nodeID }.map {
+            PeerLink(peer: $0.id, address: $0.address)
+        }
+        try watchAll()
+    }
+
+    private func watchAll() throws {
+        try poller.register(
+            inbox.wakeup.descriptor, token: Self.mailboxToken, interest: .read)
+        if let listener {
+            try poller.register(
+                listener.socket.descriptor, token: Self.listenToken, interest: .read)
+        }
+    }
+
+    static var now: Instant { Instant(nanoseconds: Clock.monotonicNanoseconds()) }
+    static var wall: Timestamp { Timestamp(microseconds: Clock.wallMicroseconds()) }
+
+    /// Something that ends the loop from another thread.
+    package var stopper: @Sendable () -> Void {
+        let inbox = inbox
+        return { inbox.put(.stop) }
+    }
+
+    /// Runs turns until it is stopped. Throws when the node cannot go on.
+    package func run() throws {
+        var ready: [Readiness] = []
+        var messages: [Message] = []
+        var wantsTurn = true
+        while true {
+            let now = Self.now
+            let deadline = min(replica.nextDeadline(), nextLinkAttempt())
+            let timeout = wantsTurn ? 0 : deadline.nanoseconds(since: now)
+            try poller.wait(timeoutNanoseconds: timeout, into: &ready)
+            let turn = Self.now
+            for event in ready { try take(event, now: turn) }
+            messages.removeAll(keepingCapacity: true)
+            inbox.take(into: &messages)
+            for message in messages {
+                guard try take(message, now: turn) else { return }
+            }
+            try openLinks(now: turn)
+            replica.endTurn(now: turn, wall: Self.wall, into: &outcome)
+            wantsTurn = outcome.wantsTurn
+            try carryOut(now: turn)
+        }
+    }
+
+    private func take(_ event: Readiness, now: Instant) throws {
+        switch event.token {
+        case Self.listenToken: try acceptAll(now: now)
+        case Self.mailboxToken: break
+        default: try takeConnection(event, now: now)
+        }
+    }
+
+    /// False when the loop is to end.
+    private func take(_ message: Message, now: Instant) throws -> Bool {
+        switch message {
+        case .written(let count): replica.written(count, now: now, into: &outcome)
+        case .failed(let error):
+            throw NodeFailure(
+                "\(error.operation) of \(error.file) failed with errno \(error.code); "
+                    + "nothing more is acknowledged until the node is started again")
+        case .read(let answer):
+            if let connection = client(answer.client) { send(answer.frame, on: connection) }
+        case .stop:
+            logThread.tasks.put(nil)
+            reader.jobs.put(nil)
+            return false
+        }
+        return true
+    }
+
+    /// Hands tasks to the log writer, frames to the sockets and reads to the reader.
+    private func carryOut(now: Instant) throws {
+        if !outcome.tasks.isEmpty { logThread.tasks.put(outcome.tasks) }
+        for frames in outcome.frames {
+            switch frames.destination {
+            case .peer(let peer):
+                guard let link = links.first(where: { $0.peer == peer }),
+                    let connection = link.connection,
+                    connection.pendingBytes <= PeerLink.queueBytes
+                else { continue }
+                send(frames.bytes, on: connection)
+            case .client(let id):
+                if let connection = client(id) { send(frames.bytes, on: connection) }
+            }
+        }
+        for read in outcome.reads { reader.jobs.put(read) }
+        for event in outcome.events { write(event) }
+        let failure = outcome.failure
+        outcome.clear()
+        try flushQueued(now: now)
+        if let failure { throw NodeFailure("the node stops: \(failure)") }
+    }
+
+    func send(_ bytes: [UInt8], on connection: FrameConnection) {
+        connection.queue(bytes)
+        guard !connection.isQueued else { return }
+        connection.isQueued = true
+        queued.append(connection)
+    }
+
+    private func flushQueued(now: Instant) throws {
+        let connections = queued
+        queued.removeAll(keepingCapacity: true)
+        for connection in connections {
+            connection.isQueued = false
+            if try !connection.flush(poller) { drop(connection.token, now: now) }
+        }
+    }
+
+    private func write(_ event: ReplicaEvent) {
+        switch event {
+        case .standing(let standing):
+            log.write(
+                .info, standing.role.rawValue,
+                [
+                    ("term", "\(standing.term)"),
+                    ("leader", standing.leader.map { "\($0)" } ?? "none"),
+                ])
+        case .serving(let term): log.write(.info, "serves", [("term", "\(term)")])
+        case .truncated(let index):
+            log.write(.warning, "cut uncommitted entries", [("from", "\(index)")])
+        case .sealed(let index): log.write(.info, "sealed a segment", [("entry", "\(index)")])
+        case .peerRefused(let peer, let reason):
+            log.write(.warning, "refused a frame", [("peer", "\(peer)"), ("why", reason)])
+        case .clientRefused(_, let reason):
+            log.write(.warning, "refused a frame", [("client", "gateway"), ("why", reason)])
+        }
+    }
+}

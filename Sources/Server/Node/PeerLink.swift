@@ -1,0 +1,59 @@
+import Linux
+import PeerWire
+import Records
+
+/// The connection that this node opens to one peer, and sends its own messages on.
+///
+/// What a peer sends comes on the connection that the peer opens.
+final class PeerLink {
+    enum State {
+        case waiting(until: Instant)
+        case connecting(FrameConnection)
+        case greeting(FrameConnection)
+        case open(FrameConnection)
+    }
+
+    /// Bytes that wait for one peer. Beyond it messages are dropped, as a network may.
+    static let queueBytes = 32 * 1_024 * 1_024
+    static let firstBackoffNanoseconds: UInt64 = 20_000_000
+    static let longestBackoffNanoseconds: UInt64 = 1_000_000_000
+
+    let peer: NodeID
+    let address: String
+    var state: State
+    private var backoffNanoseconds = PeerLink.firstBackoffNanoseconds
+    /// What the peer refused with, so that it is said once and not at every attempt.
+    var lastRefusal: String?
+
+    init(peer: NodeID, address: String) {
+        self.peer = peer
+        self.address = address
+        state = .waiting(until: .zero)
+    }
+
+    /// The open connection, if messages can be sent.
+    var connection: FrameConnection? {
+        if case .open(let connection) = state { connection } else { nil }
+    }
+
+    /// The connection in whatever state.
+    var anyConnection: FrameConnection? {
+        switch state {
+        case .waiting: nil
+        case .connecting(let connection), .greeting(let connection), .open(let connection):
+            connection
+        }
+    }
+
+    func opened(_ connection: FrameConnection) {
+        state = .open(connection)
+        backoffNanoseconds = Self.firstBackoffNanoseconds
+        lastRefusal = nil
+    }
+
+    /// Waits before the next attempt, twice as long each time up to a bound.
+    func backOff(now: Instant) {
+        state = .waiting(until: now.advanced(byNanoseconds: backoffNanoseconds))
+        backoffNanoseconds = min(backoffNanoseconds * 2, Self.longestBackoffNanoseconds)
+    }
+}

@@ -1,0 +1,38 @@
+import Crypto
+import Linux
+import Replica
+
+/// A thread that reads and writes out rows, so that a long replay does not hold up the log.
+final class ReaderThread: Sendable {
+    struct Answer: Sendable {
+        let client: ClientID
+        let frame: [UInt8]
+    }
+
+    /// Jobs to run; nil ends the thread.
+    let jobs: Mailbox<ReadJob?>
+
+    /// Starts the thread; `report` is called on it with each answer.
+    init(
+        directory: String, report: @escaping @Sendable (Answer) -> Void
+    ) throws(SystemError) {
+        let jobs = try Mailbox<ReadJob?>(isBlocking: true)
+        self.jobs = jobs
+        let thread = try Thread.start(name: "reader") {
+            guard let source = try? DiskEntrySource(directory: directory) else { return }
+            let hash = SHA256()
+            var waiting: [ReadJob?] = []
+            while true {
+                waiting.removeAll(keepingCapacity: true)
+                jobs.waitAndTake(into: &waiting)
+                for job in waiting {
+                    guard let job else { return }
+                    var frame: [UInt8] = []
+                    job.run(source, hash: hash, into: &frame)
+                    report(Answer(client: job.client, frame: frame))
+                }
+            }
+        }
+        _ = consume thread
+    }
+}
