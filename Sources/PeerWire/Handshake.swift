@@ -75,3 +75,15 @@ package struct Handshake: Equatable, Sendable {
         return nil
     }
 }
+
+/// Why a node does not talk to who connected: the payload of a `refusal`.
+package enum HandshakeRefusal {
+    package static func append(_ reason: String, to payload: inout [UInt8]) {
+        payload.append(counted: reason)
+    }
+
+    package static func reason(_ payload: Range<Int>, _ bytes: Span<UInt8>) -> String {
+        var cursor = ByteCursor(payload)
+        return (try? cursor.text(bytes)) ?? "no reason that can be read"
+    }
+}

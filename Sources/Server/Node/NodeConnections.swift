@@ -137,7 +137,7 @@ extension NodeServer {
         if let objection {
             log.write(.warning, "refused a connection", [("from", name), ("why", objection)])
             connection.queue { output in
-                Frame.append(.refusal, to: &output) { $0.append(counted: objection) }
+                Frame.append(.refusal, to: &output) { HandshakeRefusal.append(objection, to: &$0) }
             }
             _ = try? connection.flush(poller)
             return false
@@ -243,9 +243,8 @@ extension NodeServer {
                     link.opened(connection)
                     log.write(.info, "linked", [("peer", "\(link.peer)")])
                 case .refusal:
-                    var cursor = ByteCursor(payload)
-                    let reason = try cursor.text(connection.frames.bytes.span)
-                    noteRefusal(link, reason)
+                    noteRefusal(
+                        link, HandshakeRefusal.reason(payload, connection.frames.bytes.span))
                     return false
                 default: return false
                 }
