@@ -243,8 +243,8 @@ extension NodeServer {
                     link.opened(connection)
                     log.write(.info, "linked", [("peer", "\(link.peer)")])
                 case .refusal:
-                    noteRefusal(
-                        link, HandshakeRefusal.reason(payload, connection.frames.bytes.span))
+                    let bytes = connection.frames.bytes
+                    noteRefusal(link, HandshakeRefusal.reason(payload, bytes.span))
                     return false
                 default: return false
                 }
