@@ -1,0 +1,124 @@
+import Bytes
+import HTTPWire
+import PeerWire
+import Records
+
+// The native surface: the token comes by Bearer alone, parameters by the query string.
+
+extension GatewayCore {
+    /// The token of a native request.
+    func nativeToken(_ head: HTTPHead, _ bytes: Span<UInt8>) throws(Refusal) -> TokenRow {
+        guard let text = bearer(head, bytes) else {
+            throw Refusal(.invalidToken, "Send the token as `Authorization: Bearer TOKEN`.")
+        }
+        return try check(text)
+    }
+
+    mutating func admitNative(
+        _ route: Route, _ head: HTTPHead, _ bytes: Span<UInt8>, _ token: TokenRow
+    ) throws(Refusal) -> Admission {
+        var query = QueryParameters()
+        if let range = head.query {
+            do {
+                try query.parse(bytes, in: range)
+            } catch {
+                throw Refusal(.invalidEncodedParams, "The query string is malformed: \(error).")
+            }
+        }
+        switch route.action {
+        case .appendEvents:
+            return .bulk(
+                Credential(
+                    token: token, application: token.application,
+                    writtenBy: Array(token.id.description.utf8)))
+        case .replayEvents: return try admitReplay(query)
+        case .nativeEvent:
+            let prefix = route.path.utf8CodeUnitCount
+            let segment = (head.path.lowerBound + prefix)..<head.path.upperBound
+            guard let uniqueID = Self.percentDecoded(bytes.copy(segment)) else {
+                throw Refusal(.invalidParam, "The path is not well-formed percent-encoding.")
+            }
+            return .read(
+                ReadAdmission(
+                    uniqueID: uniqueID, revision: nil, history: flag(query, "history"),
+                    surface: .native, stale: flag(query, "stale")))
+        case .cluster: return .cluster
+        default: preconditionFailure("\(route.label) is not of the native surface")
+        }
+    }
+
+    private func admitReplay(_ query: QueryParameters) throws(Refusal) -> Admission {
+        var faults: [ParameterFault] = []
+        var filter = EventFilter()
+        let from = sequence(query, "from", &faults) ?? .zero
+        let until = sequence(query, "until", &faults)
+        filter.uniqueID = text(query, "unique_id")
+        filter.scriptName = text(query, "script_name")
+        filter.hostName = text(query, "host_name")
+        filter.fileName = text(query, "file_name")
+        filter.since = time(query, "since", &faults)
+        filter.untilTime = time(query, "until_time", &faults)
+        switch text(query, "resource").map({ String(decoding: $0, as: UTF8.self) }) {
+        case nil, "audit_events_fmp": filter.resources = .auditEvents
+        case "administration": filter.resources = .administration
+        case "all": filter.resources = .all
+        default:
+            faults.append(
+                ParameterFault(
+                    "resource", .unrecognized, "audit_events_fmp, administration or all"))
+        }
+        guard faults.isEmpty else { throw Refusal.judging(faults) }
+        let request = PageRequest(
+            from: from, until: until, filter: filter, byteLimit: GatewayLimits.pageBytes,
+            waits: false)
+        return .replay(request, follow: flag(query, "follow"), stale: flag(query, "stale"))
+    }
+
+    private func text(_ query: QueryParameters, _ name: StaticString) -> [UInt8]? {
+        query.value(name).map { Array(query.text[$0]) }
+    }
+
+    private func flag(_ query: QueryParameters, _ name: StaticString) -> Bool {
+        text(query, name).map { $0.elementsEqual("true".utf8) } ?? false
+    }
+
+    private func sequence(
+        _ query: QueryParameters, _ name: StaticString, _ faults: inout [ParameterFault]
+    ) -> Sequence? {
+        guard let text = text(query, name) else { return nil }
+        if let value = UInt64(String(decoding: text, as: UTF8.self)), value < .max {
+            return Sequence(value)
+        }
+        faults.append(ParameterFault("\(name)", .wrongType, "a whole number from 0"))
+        return nil
+    }
+
+    private func time(
+        _ query: QueryParameters, _ name: StaticString, _ faults: inout [ParameterFault]
+    ) -> Timestamp? {
+        guard let text = text(query, name) else { return nil }
+        if let time = times.timestamp(text.span, 0..<text.count) { return time }
+        faults.append(ParameterFault("\(name)", .notATime, "RFC 3339"))
+        return nil
+    }
+
+    /// Decodes `%XX`; a plus sign stands for itself in a path.
+    static func percentDecoded(_ text: [UInt8]) -> [UInt8]? {
+        var decoded: [UInt8] = []
+        var offset = 0
+        while offset < text.count {
+            if text[offset] == UInt8(ascii: "%") {
+                guard offset + 2 < text.count,
+                    let byte = Hex.decode(text[(offset + 1)...(offset + 2)])
+                else { return nil }
+                decoded.append(contentsOf: byte)
+                offset += 3
+            } else {
+                decoded.append(text[offset])
+                offset += 1
+            }
+        }
+        let isText = UTF8Validation.firstDefect(decoded.span, in: 0..<decoded.count) == nil
+        return isText && !decoded.isEmpty ? decoded : nil
+    }
+}

@@ -1,0 +1,175 @@
+import Bytes
+import JSON
+import Ledger
+package import PeerWire
+import Records
+
+// Answers that are made of what the cluster said.
+
+extension GatewayCore {
+    /// The answer to one event that was decided.
+    package func answer(
+        _ receipt: Receipt, _ event: EventAdmission, requestID: String
+    ) -> Answer {
+        do throws(Refusal) {
+            try judge(receipt)
+        } catch {
+            return refuse(error, on: .compatible, requestID: requestID)
+        }
+        var body: [UInt8] = []
+        body.reserveCapacity(512)
+        let message = receipt.verdict == .duplicate ? "Already recorded." : "Recorded."
+        Envelope.appendSuccess(
+            message: message, application: event.applicationView, requestID: requestID, to: &body
+        ) { Envelope.appendReceipt(receipt, uniqueID: event.uniqueID, to: &$0) }
+        return Answer(status: 200, contentType: Envelope.contentType, body: body)
+    }
+
+    /// One line of a bulk answer.
+    package func appendLine(
+        _ receipt: Receipt, uniqueID: [UInt8], to output: inout [UInt8]
+    ) {
+        do throws(Refusal) {
+            try judge(receipt)
+            let message = receipt.verdict == .duplicate ? "Already recorded." : "Recorded."
+            Envelope.appendSuccess(message: message, requestID: nil, to: &output) {
+                Envelope.appendReceipt(receipt, uniqueID: uniqueID, to: &$0)
+            }
+        } catch {
+            Envelope.appendRefusal(error, requestID: nil, to: &output)
+        }
+        output.append(0x0A)
+    }
+
+    /// One line of a bulk answer, for an event that was refused.
+    package func appendLine(_ refusal: Refusal, to output: inout [UInt8]) {
+        Envelope.appendRefusal(refusal, requestID: nil, to: &output)
+        output.append(0x0A)
+    }
+
+    private func judge(_ receipt: Receipt) throws(Refusal) {
+        switch receipt.verdict {
+        case .appended, .duplicate: return
+        case .tokenRefused: throw Refusal(.invalidToken)
+        case .conflict:
+            let detail =
+                receipt.revision == .zero
+                ? "there is no revision yet" : "the current revision is \(receipt.revision)"
+            throw Refusal.judging([ParameterFault("expected_revision", .conflict, detail)])
+        }
+    }
+
+    /// The answer to a read of one event or its history; `rows` are lines.
+    package func answer(
+        _ head: RowsHead, rows: [UInt8], _ read: ReadAdmission, requestID: String
+    ) -> Answer {
+        guard head.outcome == .found else {
+            return unanswered(head, rows: rows, read, requestID: requestID)
+        }
+        var body: [UInt8] = []
+        let headers = staleHeaders(head, isStale: read.stale)
+        let results = rows.split(separator: 0x0A)
+        if read.surface == .native {
+            if read.history {
+                for row in results { body.append(contentsOf: row + [0x0A]) }
+                return Answer(
+                    status: 200, contentType: "application/x-ndjson", body: body, headers: headers)
+            }
+            body.append(contentsOf: results[0])
+            return Answer(
+                status: 200, contentType: "application/json; charset=utf-8", body: body,
+                headers: headers)
+        }
+        Envelope.appendSuccess(message: "Found.", requestID: requestID, to: &body) { output in
+            guard read.history else { return output.append(contentsOf: results[0]) }
+            JSONWriter.appendRaw("{\"results\":[", to: &output)
+            for (place, row) in results.enumerated() {
+                if place > 0 { output.append(UInt8(ascii: ",")) }
+                output.append(contentsOf: row)
+            }
+            JSONWriter.appendRaw("]}", to: &output)
+        }
+        return Answer(
+            status: 200, contentType: Envelope.contentType, body: body, headers: headers)
+    }
+
+    private func unanswered(
+        _ head: RowsHead, rows: [UInt8], _ read: ReadAdmission, requestID: String
+    ) -> Answer {
+        if head.outcome == .damaged {
+            let text = String(decoding: rows, as: UTF8.self)
+            return refuse(
+                Refusal(.applicationCrash, "What is stored there is damaged: \(text)"),
+                on: read.surface, requestID: requestID)
+        }
+        if read.surface == .native {
+            return problem(404, "not-found", "No event has this unique_id.")
+        }
+        let parameter = read.revision == nil ? "unique_id" : "revision"
+        return refuse(
+            Refusal.judging([ParameterFault(parameter, .unknownID, "no such event")]),
+            on: .compatible, requestID: requestID)
+    }
+
+    /// `Daybook-Stale-Age` for reads that asked for it.
+    package func staleHeaders(_ head: RowsHead, isStale: Bool) -> [(StaticString, String)] {
+        guard isStale else { return [] }
+        let seconds = Double(head.staleMilliseconds) / 1_000
+        return [("Daybook-Stale-Age", "\(seconds)")]
+    }
+
+    /// The answer to a directory command; nil outcome words become refusals.
+    package func answer(
+        _ outcome: CommandReply.Outcome, secret: String?, requestID: String
+    ) -> Answer {
+        var body: [UInt8] = []
+        switch outcome {
+        case .done(let answer):
+            Envelope.appendSuccess(requestID: requestID, to: &body) { output in
+                var object = JSONObjectWriter(to: &output)
+                switch answer {
+                case .created(let id):
+                    object.member("id", id.description, to: &output)
+                    if let secret, secret.contains("_\(id)_") {
+                        object.member("token", secret, to: &output)
+                    }
+                case .revoked(let id):
+                    object.member("id", id.description, to: &output)
+                    object.member("revoked", true, to: &output)
+                }
+                object.close(to: &output)
+            }
+            return Answer(status: 200, contentType: Envelope.contentType, body: body)
+        case .unknownToken:
+            return refuse(
+                Refusal.judging([ParameterFault("id", .unknownID, "no such token")]),
+                on: .compatible, requestID: requestID)
+        case .refused:
+            return refuse(
+                Refusal(
+                    .permissionDenied,
+                    "Only an administrator's token may do this, and not to itself."),
+                on: .compatible, requestID: requestID)
+        case .none, .unknown:
+            return refuse(
+                Refusal(.notReady, isOutcomeUnknown: outcome == .unknown), on: .compatible,
+                requestID: requestID)
+        }
+    }
+
+    /// All tokens, without their secrets.
+    package func tokensAnswer(requestID: String) -> Answer {
+        var body: [UInt8] = []
+        Envelope.appendSuccess(message: "Found.", requestID: requestID, to: &body) { output in
+            JSONWriter.appendRaw("{\"results\":", to: &output)
+            var array = JSONArrayWriter(to: &output)
+            for token in directory?.tokens ?? [] {
+                array.element(to: &output)
+                Self.appendToken(token, to: &output)
+            }
+            array.close(to: &output)
+            output.append(UInt8(ascii: "}"))
+        }
+        return Answer(status: 200, contentType: Envelope.contentType, body: body)
+    }
+}

@@ -1,0 +1,62 @@
+import JSON
+import PeerWire
+package import Records
+
+/// What `GET /v1/cluster` and `daybook status` tell.
+package enum ClusterStatus {
+    /// Appends the state of the cluster as the gateway has heard it.
+    package static func append(
+        _ nodes: [ClusterClient.Node], addresses: [NodeID: String], clusterID: Identifier,
+        version: String, to output: inout [UInt8]
+    ) {
+        let statuses = nodes.compactMap(\.status)
+        let leader = statuses.filter { $0.role == .leader }.max { $0.term < $1.term }
+        var object = JSONObjectWriter(to: &output)
+        object.member("cluster_id", clusterID.description, to: &output)
+        object.member("version", version, to: &output)
+        object.name("leader", to: &output)
+        if let leader {
+            JSONWriter.append(UInt64(leader.node.value), to: &output)
+        } else {
+            JSONWriter.appendNull(to: &output)
+        }
+        let term = statuses.map(\.term).max() ?? .zero
+        object.member("term", term.value, to: &output)
+        object.member("serves", leader?.serves ?? false, to: &output)
+        let newest = statuses.max { $0.commit < $1.commit }
+        object.member("commit", newest?.commit.value ?? 0, to: &output)
+        object.member("next_sequence", newest?.nextSequence.value ?? 0, to: &output)
+        object.name("nodes", to: &output)
+        var array = JSONArrayWriter(to: &output)
+        for node in nodes {
+            array.element(to: &output)
+            append(node, leader, addresses[node.id] ?? "", to: &output)
+        }
+        array.close(to: &output)
+        object.close(to: &output)
+    }
+
+    private static func append(
+        _ node: ClusterClient.Node, _ leader: NodeStatus?, _ address: String,
+        to output: inout [UInt8]
+    ) {
+        let status = node.status
+        let durable = leader?.members.first { $0.id == node.id }?.durable
+        var object = JSONObjectWriter(to: &output)
+        object.member("id", UInt64(node.id.value), to: &output)
+        object.member("address", address, to: &output)
+        object.member("reachable", node.isOpen && status != nil, to: &output)
+        object.member("role", status?.role.slug ?? "down", to: &output)
+        object.member("term", status?.term.value ?? 0, to: &output)
+        object.member("commit", status?.commit.value ?? 0, to: &output)
+        object.member("applied", status?.applied.value ?? 0, to: &output)
+        object.member("last_index", status?.lastIndex.value ?? 0, to: &output)
+        object.member("next_sequence", status?.nextSequence.value ?? 0, to: &output)
+        object.member("log_bytes", status?.logBytes ?? 0, to: &output)
+        if let leader, let durable {
+            let lag = leader.lastIndex.value - min(durable.value, leader.lastIndex.value)
+            object.member("lag_entries", lag, to: &output)
+        }
+        object.close(to: &output)
+    }
+}

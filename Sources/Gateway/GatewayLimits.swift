@@ -1,0 +1,30 @@
+/// Bounds of the gateway, with what happens at each.
+package enum GatewayLimits {
+    /// Bytes of a body. A longer one is `payload-too-large`.
+    package static let bodyBytes = 1_024 * 1_024
+    /// Bytes of a bulk body. A longer one is 413.
+    package static let bulkBodyBytes = 16 * 1_024 * 1_024
+    /// Bytes of bulk bodies held at once over all connections. One more waits unread.
+    package static let bulkBytesHeld = 256 * 1_024 * 1_024
+    /// Bytes of events in one submit. What waits beyond it is the next one.
+    package static let submitBytes = 768 * 1_024
+    /// Bytes of events that wait for an answer. Beyond it requests are `not-ready`.
+    package static let waitingBytes = 128 * 1_024 * 1_024
+    /// Bytes of rows in one page of a replay.
+    package static let pageBytes: UInt32 = 512 * 1_024
+    /// Bytes of output of one connection above which a replay asks for no further page.
+    package static let replayOutputBytes = 1_024 * 1_024
+}
+
+/// How a gateway judges.
+package struct GatewaySettings: Sendable {
+    /// The applications that requests may name.
+    package var applications = ["planoauth", "planoorder", "planox2"]
+    package var electionTimeoutNanoseconds: UInt64 = 500_000_000
+    /// How long a request waits for a leader and a majority before it is `not-ready`.
+    package var requestDeadlineNanoseconds: UInt64 = 5_000_000_000
+    /// Seconds in `Retry-After`.
+    package var retryAfterSeconds = 1
+
+    package init() {}
+}
