@@ -300,7 +300,8 @@ package struct ClusterClient {
             let isStale = queries[place].query.consistency == .stale
             guard let node = isStale ? anyNode(but: leader) : leader else { continue }
             queries[place].node = node
-            send(.query, to: node) { queries[place].query.append(to: &$0) }
+            let query = queries[place].query
+            send(.query, to: node) { query.append(to: &$0) }
         }
     }
 
@@ -308,11 +309,13 @@ package struct ClusterClient {
         for place in batches.indices where batches[place].node == nil {
             if batches[place].mayBeAppended { resentCount += 1 }
             batches[place].node = leader
-            send(.submit, to: leader) { $0.append(contentsOf: batches[place].payload) }
+            let events = batches[place].payload
+            send(.submit, to: leader) { $0.append(contentsOf: events) }
         }
         for place in commands.indices where commands[place].node == nil {
             commands[place].node = leader
-            send(.command, to: leader) { commands[place].request.append(to: &$0) }
+            let request = commands[place].request
+            send(.command, to: leader) { request.append(to: &$0) }
         }
     }
 

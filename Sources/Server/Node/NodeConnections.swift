@@ -200,7 +200,7 @@ extension NodeServer {
         }
     }
 
-    private func takeLink(_ link: PeerLink, _ event: Readiness, now: Instant) throws {
+    private func takeLink(_ link: OutboundLink, _ event: Readiness, now: Instant) throws {
         switch link.state {
         case .waiting: break
         case .connecting(let connection):
@@ -227,7 +227,7 @@ extension NodeServer {
     }
 
     private func takeFrames(
-        of link: PeerLink, _ connection: FrameConnection, now: Instant
+        of link: OutboundLink, _ connection: FrameConnection, now: Instant
     ) -> Bool {
         do {
             while let (kind, payload) = try connection.frames.next() {
@@ -256,7 +256,7 @@ extension NodeServer {
         }
     }
 
-    private func noteRefusal(_ link: PeerLink, _ reason: String) {
+    private func noteRefusal(_ link: OutboundLink, _ reason: String) {
         guard link.lastRefusal != reason else { return }
         link.lastRefusal = reason
         log.write(.warning, "peer refuses", [("peer", "\(link.peer)"), ("why", reason)])

@@ -49,7 +49,7 @@ package final class NodeServer {
     let reader: ReaderThread
     var replica: Replica
     var outcome = ReplicaOutcome()
-    var links: [PeerLink] = []
+    var links: [OutboundLink] = []
     /// Connections that others opened, by token.
     var accepted: [UInt64: AcceptedConnection] = [:]
     var nextToken: UInt64 = 16
@@ -102,7 +102,7 @@ package final class NodeServer {
             log.write(.info, "listens", [("address", address)])
         }
         links = replica.members.filter { $0.id != recovered.identity.nodeID }.map {
-            PeerLink(peer: $0.id, address: $0.address)
+            OutboundLink(peer: $0.id, address: $0.address)
         }
         try watchAll()
     }
@@ -183,7 +183,7 @@ package final class NodeServer {
             case .peer(let peer):
                 guard let link = links.first(where: { $0.peer == peer }),
                     let connection = link.connection,
-                    connection.pendingBytes <= PeerLink.queueBytes
+                    connection.pendingBytes <= OutboundLink.queueBytes
                 else { continue }
                 send(frames.bytes, on: connection)
             case .client(let id):

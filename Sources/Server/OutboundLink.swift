@@ -2,10 +2,11 @@ import Linux
 import PeerWire
 import Records
 
-/// The connection that this node opens to one peer, and sends its own messages on.
+/// A connection to a node that this process opens, and opens again when it is lost.
 ///
-/// What a peer sends comes on the connection that the peer opens.
-final class PeerLink {
+/// A node sends its own messages to a peer on it; what the peer sends comes on the connection that
+/// the peer opens. A gateway sends requests on it and gets the answers back.
+final class OutboundLink {
     enum State {
         case waiting(until: Instant)
         case connecting(FrameConnection)
@@ -13,7 +14,7 @@ final class PeerLink {
         case open(FrameConnection)
     }
 
-    /// Bytes that wait for one peer. Beyond it messages are dropped, as a network may.
+    /// Bytes that wait for one node. Beyond it frames are dropped, as a network may.
     static let queueBytes = 32 * 1_024 * 1_024
     static let firstBackoffNanoseconds: UInt64 = 20_000_000
     static let longestBackoffNanoseconds: UInt64 = 1_000_000_000
@@ -21,7 +22,7 @@ final class PeerLink {
     let peer: NodeID
     let address: String
     var state: State
-    private var backoffNanoseconds = PeerLink.firstBackoffNanoseconds
+    private var backoffNanoseconds = OutboundLink.firstBackoffNanoseconds
     /// What the peer refused with, so that it is said once and not at every attempt.
     var lastRefusal: String?
 

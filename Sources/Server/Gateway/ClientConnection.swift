@@ -1,0 +1,105 @@
+import Gateway
+import HTTPWire
+import Linux
+import PeerWire
+import Records
+
+/// One client's connection and the request on it that waits for the cluster.
+final class ClientConnection {
+    /// What the current request waits for.
+    enum Exchange {
+        case none
+        case event(EventAdmission)
+        case read(ReadAdmission)
+        case command(secret: String?)
+        case bulk(BulkExchange)
+        case replay(ReplayExchange)
+    }
+
+    let socket: StreamSocket
+    let slot: Int
+    /// Told to the poller; never used twice.
+    let token: UInt64
+    var http: HTTPConnection
+    var exchange = Exchange.none
+    /// Names the current exchange; an answer to an earlier one is dropped.
+    var exchangeNumber: UInt32 = 0
+    var requestID = ""
+    var admittedAt = Instant.zero
+    var isQueued = false
+    var isClosed = false
+    private var interest = Interest.read
+    private var hasEndedOutput = false
+
+    init(socket: consuming StreamSocket, slot: Int, token: UInt64, now: Instant) {
+        self.socket = socket
+        self.slot = slot
+        self.token = token
+        http = HTTPConnection(now: now.nanoseconds)
+    }
+
+    /// The name under which the cluster's client knows the current exchange.
+    var exchangeID: ExchangeID {
+        ExchangeID(UInt64(exchangeNumber) << 32 | UInt64(UInt32(slot)))
+    }
+
+    /// Writes what the kernel takes, and watches for what can happen next. False when the
+    /// connection is over.
+    func flush(_ poller: Poller, now: Instant) throws(SystemError) -> Bool {
+        var isBlocked = false
+        while http.pendingOutput > 0, !isBlocked {
+            switch try socket.write(http.output, from: http.outputStart) {
+            case .count(let count): http.didWrite(count, now: now.nanoseconds)
+            case .wouldBlock: isBlocked = true
+            case .closed: return false
+            }
+        }
+        if http.shouldClose { return false }
+        if http.shouldEndOutput, !hasEndedOutput {
+            hasEndedOutput = true
+            try socket.shutdownWrite()
+        }
+        var wanted: Interest = http.wantsBytes ? .read : []
+        if isBlocked { wanted.insert(.write) }
+        if wanted != interest {
+            try poller.modify(socket.descriptor, token: token, interest: wanted)
+            interest = wanted
+        }
+        return true
+    }
+}
+
+/// A bulk request on its way: one window of events at a time, so that events of one unique_id keep
+/// their order whatever happens to the leader.
+struct BulkExchange {
+    /// Events in one window.
+    static let windowEvents = 4_096
+
+    enum Line {
+        case waiting(uniqueID: [UInt8])
+        case done([UInt8])
+    }
+
+    var reading: BulkReading
+    var lines: [Line] = []
+    var waitingCount = 0
+    var hasBegun = false
+}
+
+/// A replay on its way: one page at a time, asked for when the client has taken the last.
+struct ReplayExchange {
+    /// The next page; its `until` is fixed by the first answer unless the stream follows.
+    var page: PageRequest
+    let follow: Bool
+    let stale: Bool
+    /// The node that answers next must have applied all below this.
+    var known = Sequence.zero
+    var hasBegun = false
+    var isAsking = false
+
+    init(page: PageRequest, follow: Bool, stale: Bool) {
+        self.page = page
+        self.follow = follow
+        self.stale = stale
+    }
+}

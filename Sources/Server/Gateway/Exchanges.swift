@@ -1,0 +1,285 @@
+import Crypto
+import Gateway
+import HTTPWire
+import Linux
+import PeerWire
+import Records
+
+// From a request to its answer: admission, the way through the cluster, the response.
+
+extension GatewayServer {
+    /// Handles what the connection has whole, until it needs bytes or an answer.
+    func drive(_ connection: ClientConnection, now: Instant) {
+        while !connection.isClosed {
+            switch connection.http.advance(now: now.nanoseconds) {
+            case .needsBytes, .closed: return
+            case .head:
+                let limit = bodyLimit(connection)
+                connection.http.admitBody(limit: limit, now: now.nanoseconds)
+            case .bodyTooLarge: handle(connection, isOversized: true, now: now)
+            case .request: handle(connection, isOversized: false, now: now)
+            case .malformed: metrics.malformedRequests += 1
+            }
+        }
+    }
+
+    private func bodyLimit(_ connection: ClientConnection) -> Int {
+        let head = connection.http.head
+        let bytes = connection.http.bytes
+        let match = RouteTable.match(head.method, path: head.path, in: bytes.span)
+        if case .route(let route) = match { return route.bodyLimit }
+        return GatewayLimits.bodyBytes
+    }
+
+    private func handle(_ connection: ClientConnection, isOversized: Bool, now: Instant) {
+        connection.requestID = core.nextRequestID()
+        connection.admittedAt = now
+        let bytes = connection.http.bytes
+        let (admission, route) = core.admit(
+            connection.http.head, body: connection.http.body, isOversized: isOversized,
+            in: bytes.span, requestID: connection.requestID,
+            entropy: { RandomBytes.make(count: GatewayCore.entropyBytes) })
+        if core.directory == nil, route?.needsToken == true {
+            let refusal = Refusal(.notReady, "The gateway has not heard from the cluster yet.")
+            return respond(
+                core.refuse(
+                    refusal, on: route?.surface ?? .native, requestID: connection.requestID),
+                on: connection, now: now)
+        }
+        carryOut(admission, connection, now: now)
+    }
+
+    private func carryOut(_ admission: Admission, _ connection: ClientConnection, now: Instant) {
+        switch admission {
+        case .answer(let answer): respond(answer, on: connection, now: now)
+        case .append(let event): append(event, connection, now: now)
+        case .bulk(let credential): beginBulk(credential, connection, now: now)
+        case .read(let read):
+            begin(.read(read), connection)
+            cluster.query(
+                read.stale ? .stale : .linearizable,
+                .event(uniqueID: read.uniqueID, revision: read.revision, history: read.history),
+                exchange: connection.exchangeID, now: now)
+        case .replay(let page, let follow, let stale):
+            beginReplay(page, follow: follow, stale: stale, connection, now: now)
+        case .command(let command, let record, let secret):
+            begin(.command(secret: secret), connection)
+            cluster.command(
+                command, record: record, exchange: connection.exchangeID, now: now)
+        case .indexTokens:
+            respond(
+                core.tokensAnswer(requestID: connection.requestID), on: connection, now: now)
+        case .cluster: respond(clusterAnswer(), on: connection, now: now)
+        case .live: respond(health(200, "live", []), on: connection, now: now)
+        case .ready(let verbose): respond(readiness(verbose), on: connection, now: now)
+        case .metrics: respond(metricsAnswer(), on: connection, now: now)
+        }
+    }
+
+    func begin(_ exchange: ClientConnection.Exchange, _ connection: ClientConnection) {
+        connection.exchangeNumber &+= 1
+        connection.exchange = exchange
+    }
+
+    func respond(_ answer: Answer, on connection: ClientConnection, now: Instant) {
+        connection.exchange = .none
+        metrics.answered(status: answer.status)
+        connection.http.respond(
+            status: answer.status, contentType: answer.contentType, extraHeaders: answer.headers,
+            body: answer.body.span, now: now.nanoseconds)
+        queue(connection)
+    }
+
+    // MARK: One event
+
+    private func append(_ event: EventAdmission, _ connection: ClientConnection, now: Instant) {
+        guard cluster.hasRoom else {
+            metrics.refusedEvents += 1
+            return respond(
+                core.refuse(
+                    Refusal(.notReady, "Too many events wait at the moment. Send it again."),
+                    on: .compatible, requestID: connection.requestID),
+                on: connection, now: now)
+        }
+        begin(.event(event), connection)
+        cluster.append(
+            core.draft, 0..<core.draft.count, expected: event.expected,
+            exchange: connection.exchangeID, item: 0, now: now)
+    }
+
+    // MARK: What the cluster says
+
+    /// Hands every delivery to the connection that waits for it.
+    func deliverAll(now: Instant) {
+        let deliveries = cluster.deliveries
+        cluster.deliveries.removeAll(keepingCapacity: true)
+        for delivery in deliveries { deliver(delivery, now: now) }
+    }
+
+    private func connection(_ exchange: ExchangeID) -> ClientConnection? {
+        let slot = Int(UInt32(truncatingIfNeeded: exchange.value))
+        guard slot < slots.count, let connection = slots[slot],
+            connection.exchangeID == exchange
+        else { return nil }
+        return connection
+    }
+
+    private func deliver(_ delivery: Delivery, now: Instant) {
+        switch delivery {
+        case .receipt(let exchange, let item, let receipt):
+            count(receipt)
+            guard let connection = connection(exchange) else { return }
+            deliver(receipt, item: item, connection, now: now)
+        case .notAppended(let exchange, let item, let isUnknown):
+            metrics.refusedEvents += 1
+            guard let connection = connection(exchange) else { return }
+            deliverFailure(item: item, isUnknown: isUnknown, connection, now: now)
+        case .rows(let exchange, let head, let rows):
+            guard let connection = connection(exchange) else { return }
+            deliver(head, rows, connection, now: now)
+        case .noRows(let exchange):
+            guard let connection = connection(exchange) else { return }
+            deliverNoRows(connection, now: now)
+        case .command(let exchange, let outcome):
+            guard let connection = connection(exchange),
+                case .command(let secret) = connection.exchange
+            else { return }
+            respond(
+                core.answer(outcome, secret: secret, requestID: connection.requestID),
+                on: connection, now: now)
+            drive(connection, now: now)
+        }
+    }
+
+    private func count(_ receipt: Receipt) {
+        switch receipt.verdict {
+        case .appended: metrics.appendedEvents += 1
+        case .duplicate: metrics.duplicateEvents += 1
+        case .conflict, .tokenRefused: metrics.refusedEvents += 1
+        }
+    }
+
+    private func deliver(
+        _ receipt: Receipt, item: Int, _ connection: ClientConnection, now: Instant
+    ) {
+        switch connection.exchange {
+        case .event(let event):
+            metrics.appended(
+                after: now.nanoseconds(since: connection.admittedAt))
+            respond(
+                core.answer(receipt, event, requestID: connection.requestID), on: connection,
+                now: now)
+            drive(connection, now: now)
+        case .bulk(var bulk):
+            connection.exchange = .none
+            if case .waiting(let uniqueID) = bulk.lines[item] {
+                var line: [UInt8] = []
+                core.appendLine(receipt, uniqueID: uniqueID, to: &line)
+                bulk.finish(item, line)
+            }
+            connection.exchange = .bulk(bulk)
+            if bulk.waitingCount == 0 { continueBulk(connection, now: now) }
+        case .none, .read, .command, .replay:
+            preconditionFailure("a receipt for a request that is no append")
+        }
+    }
+
+    private func deliverFailure(
+        item: Int, isUnknown: Bool, _ connection: ClientConnection, now: Instant
+    ) {
+        let refusal = Refusal(.notReady, isOutcomeUnknown: isUnknown)
+        switch connection.exchange {
+        case .event:
+            respond(
+                core.refuse(refusal, on: .compatible, requestID: connection.requestID),
+                on: connection, now: now)
+            drive(connection, now: now)
+        case .bulk(var bulk):
+            connection.exchange = .none
+            var line: [UInt8] = []
+            core.appendLine(refusal, to: &line)
+            bulk.finish(item, line)
+            connection.exchange = .bulk(bulk)
+            if bulk.waitingCount == 0 { continueBulk(connection, now: now) }
+        case .none, .read, .command, .replay:
+            preconditionFailure("a failed append for a request that is none")
+        }
+    }
+
+    private func deliver(
+        _ head: RowsHead, _ rows: [UInt8], _ connection: ClientConnection, now: Instant
+    ) {
+        switch connection.exchange {
+        case .read(let read):
+            respond(
+                core.answer(head, rows: rows, read, requestID: connection.requestID),
+                on: connection, now: now)
+            drive(connection, now: now)
+        case .replay: continueReplay(head, rows, connection, now: now)
+        case .none, .event, .command, .bulk:
+            preconditionFailure("rows for a request that is no read")
+        }
+    }
+
+    private func deliverNoRows(_ connection: ClientConnection, now: Instant) {
+        switch connection.exchange {
+        case .read(let read):
+            respond(
+                core.refuse(
+                    Refusal(.notReady), on: read.surface, requestID: connection.requestID),
+                on: connection, now: now)
+            drive(connection, now: now)
+        case .replay: failReplay(connection, now: now)
+        case .none, .event, .command, .bulk:
+            preconditionFailure("a failed read for a request that is none")
+        }
+    }
+
+    // MARK: Answers of the gateway itself
+
+    private func clusterAnswer() -> Answer {
+        var body: [UInt8] = []
+        var addresses: [NodeID: String] = [:]
+        for member in configuration.members { addresses[member.id] = member.address }
+        ClusterStatus.append(
+            cluster.nodes, addresses: addresses, clusterID: configuration.clusterID,
+            version: configuration.version, to: &body)
+        return Answer(status: 200, contentType: "application/json; charset=utf-8", body: body)
+    }
+
+    private func readiness(_ verbose: Bool) -> Answer {
+        var reasons: [String] = []
+        if core.directory == nil { reasons.append("no node has told the directory yet") }
+        if cluster.leader == nil { reasons.append("no node leads and takes events") }
+        return health(
+            reasons.isEmpty ? 200 : 503, reasons.isEmpty ? "ready" : "not ready",
+            verbose || !reasons.isEmpty ? reasons : [])
+    }
+
+    private func health(_ status: Int, _ word: String, _ reasons: [String]) -> Answer {
+        let text = ([word] + reasons.map { "- " + $0 }).joined(separator: "\n") + "\n"
+        let headers: [(StaticString, String)] =
+            status == 503 ? [("Retry-After", "\(configuration.settings.retryAfterSeconds)")] : []
+        return Answer(
+            status: status, contentType: "text/plain; charset=utf-8", body: Array(text.utf8),
+            headers: headers)
+    }
+
+    private func metricsAnswer() -> Answer {
+        var body: [UInt8] = []
+        metrics.append(
+            nodes: cluster.nodes, leader: cluster.leader, resent: cluster.resentCount,
+            residentBytes: Process.residentBytes,
+            processorNanoseconds: Process.processorNanoseconds, version: configuration.version,
+            to: &body)
+        return Answer(
+            status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: body)
+    }
+}
+
+extension BulkExchange {
+    mutating func finish(_ item: Int, _ line: [UInt8]) {
+        lines[item] = .done(line)
+        waitingCount -= 1
+    }
+}

@@ -1,0 +1,235 @@
+import Crypto
+package import Gateway
+import HTTPWire
+import Ledger
+import Linux
+import PeerWire
+package import Records
+
+/// How a gateway is run.
+package struct GatewayConfiguration: Sendable {
+    /// `host:port` of its HTTP.
+    package var listen: String
+    package var clusterID: Identifier
+    package var members: [Member]
+    package var settings = GatewaySettings()
+    package var times = TimeReading()
+    package var version: String
+
+    package init(listen: String, clusterID: Identifier, members: [Member], version: String) {
+        self.listen = listen
+        self.clusterID = clusterID
+        self.members = members
+        self.version = version
+    }
+}
+
+/// A running gateway: one event loop that owns all sockets. Made and run on one thread.
+package final class GatewayServer {
+    static let listenToken: UInt64 = 0
+    static let inboxToken: UInt64 = 1
+    static let firstLinkToken: UInt64 = 16
+    static let firstClientToken: UInt64 = 1 << 20
+    /// Connections at once. At it the longest idle one is closed.
+    static let connectionLimit = 16_384
+    /// How often deadlines of connections are looked at.
+    static let sweepNanoseconds: UInt64 = 250_000_000
+
+    let configuration: GatewayConfiguration
+    let log = ServerLog(source: "gateway")
+    let poller: Poller
+    let listener: Listener
+    let handshake: Handshake
+    let inbox: Mailbox<Bool>
+    var core: GatewayCore
+    var cluster: ClusterClient
+    var metrics = GatewayMetrics()
+    var links: [OutboundLink] = []
+    var slots: [ClientConnection?] = []
+    var freeSlots: [Int] = []
+    var slotOfToken: [UInt64: Int] = [:]
+    var queued: [ClientConnection] = []
+    var nextLinkToken = GatewayServer.firstLinkToken
+    var nextClientToken = GatewayServer.firstClientToken
+    var input: [UInt8] = []
+    private var nextSweep = Instant.zero
+
+    /// Listens. `inProcess`: a connection to the only node, inside this process.
+    package init(_ configuration: GatewayConfiguration) throws {
+        self.configuration = configuration
+        poller = try Poller()
+        listener = try Listener(configuration.listen)
+        inbox = try Mailbox()
+        handshake = Handshake(
+            role: .gateway, clusterID: configuration.clusterID, node: nil,
+            incarnation: Identifier(high: 0, low: 0))
+        core = GatewayCore(
+            settings: configuration.settings, times: configuration.times,
+            seed: RandomBytes.makeSeed())
+        cluster = ClusterClient(
+            nodes: configuration.members.map(\.id),
+            deadlineNanoseconds: configuration.settings.requestDeadlineNanoseconds)
+        links = configuration.members.map { OutboundLink(peer: $0.id, address: $0.address) }
+        input.reserveCapacity(256 * 1_024)
+        try poller.register(
+            listener.socket.descriptor, token: Self.listenToken, interest: .read)
+        try poller.register(
+            inbox.wakeup.descriptor, token: Self.inboxToken, interest: .read)
+        log.write(.info, "listens", [("address", configuration.listen)])
+    }
+
+    package func localPort() throws -> UInt16 { try listener.socket.localPort() }
+
+    /// Something that ends the loop from another thread.
+    package var stopper: @Sendable () -> Void {
+        let inbox = inbox
+        return { inbox.put(true) }
+    }
+
+    static var now: Instant { Instant(nanoseconds: Clock.monotonicNanoseconds()) }
+
+    /// Runs turns until it is stopped.
+    package func run() throws {
+        var ready: [Readiness] = []
+        while true {
+            try poller.wait(timeoutNanoseconds: timeout(), into: &ready)
+            let now = Self.now
+            for event in ready {
+                switch event.token {
+                case Self.listenToken: acceptAll(now: now)
+                case Self.inboxToken: return
+                case ..<Self.firstClientToken: try takeLink(event, now: now)
+                default: takeClient(event, now: now)
+                }
+            }
+            try openLinks(now: now)
+            cluster.endTurn(now: now)
+            deliverAll(now: now)
+            cluster.endTurn(now: now)
+            try sendFrames(now: now)
+            flushQueued(now: now)
+            if now >= nextSweep { sweep(now: now) }
+        }
+    }
+
+    private func timeout() -> UInt64 {
+        let now = Self.now
+        var deadline = nextSweep
+        if let waiting = cluster.nextDeadline() { deadline = min(deadline, waiting) }
+        for link in links {
+            if case .waiting(let until) = link.state { deadline = min(deadline, until) }
+        }
+        return deadline.nanoseconds(since: now)
+    }
+
+    // MARK: Clients
+
+    private func acceptAll(now: Instant) {
+        while true {
+            do {
+                guard let socket = try listener.socket.accept() else { return }
+                try take(socket, now: now)
+            } catch {
+                log.write(.warning, "accept failed", [("why", "\(error)")])
+                return
+            }
+        }
+    }
+
+    private func take(_ socket: consuming StreamSocket, now: Instant) throws(SystemError) {
+        if slots.count - freeSlots.count >= Self.connectionLimit { closeLongestIdle(now: now) }
+        let slot = freeSlots.popLast() ?? slots.count
+        if slot == slots.count { slots.append(nil) }
+        let token = nextClientToken
+        nextClientToken += 1
+        let connection = ClientConnection(socket: socket, slot: slot, token: token, now: now)
+        try poller.register(connection.socket.descriptor, token: token, interest: .read)
+        slots[slot] = connection
+        slotOfToken[token] = slot
+        metrics.connections += 1
+        metrics.acceptedConnections += 1
+    }
+
+    private func closeLongestIdle(now: Instant) {
+        var idle: ClientConnection?
+        for case let connection? in slots where connection.http.isIdle {
+            let deadline = connection.http.deadline() ?? .max
+            if deadline < idle?.http.deadline() ?? .max { idle = connection }
+        }
+        if let idle { close(idle) }
+    }
+
+    private func takeClient(_ event: Readiness, now: Instant) {
+        guard let slot = slotOfToken[event.token], let connection = slots[slot] else { return }
+        if event.isReadable {
+            guard read(connection, now: now) else { return }
+            drive(connection, now: now)
+        }
+        if event.isHangUp, !event.isReadable { return close(connection) }
+        queue(connection)
+    }
+
+    /// False when the connection is gone.
+    private func read(_ connection: ClientConnection, now: Instant) -> Bool {
+        while connection.http.wantsBytes {
+            input.removeAll(keepingCapacity: true)
+            do {
+                switch try connection.socket.read(into: &input) {
+                case .count(let count):
+                    connection.http.receive(input.span, now: now.nanoseconds)
+                    if count < StreamSocket.leastReadBytes { return true }
+                case .wouldBlock: return true
+                case .closed:
+                    connection.http.receiveEnd()
+                    return true
+                }
+            } catch {
+                close(connection)
+                return false
+            }
+        }
+        return true
+    }
+
+    func queue(_ connection: ClientConnection) {
+        guard !connection.isQueued, !connection.isClosed else { return }
+        connection.isQueued = true
+        queued.append(connection)
+    }
+
+    private func flushQueued(now: Instant) {
+        var place = 0
+        while place < queued.count {
+            let connection = queued[place]
+            place += 1
+            connection.isQueued = false
+            guard !connection.isClosed else { continue }
+            let isOpen = (try? connection.flush(poller, now: now)) ?? false
+            if isOpen { afterFlush(connection, now: now) } else { close(connection) }
+        }
+        queued.removeAll(keepingCapacity: true)
+    }
+
+    func close(_ connection: ClientConnection) {
+        guard !connection.isClosed else { return }
+        connection.isClosed = true
+        cluster.abandon(connection.exchangeID)
+        connection.exchange = .none
+        try? poller.remove(connection.socket.descriptor)
+        slots[connection.slot] = nil
+        freeSlots.append(connection.slot)
+        slotOfToken[connection.token] = nil
+        metrics.connections -= 1
+    }
+
+    private func sweep(now: Instant) {
+        nextSweep = now.advanced(byNanoseconds: Self.sweepNanoseconds)
+        for case let connection? in slots {
+            guard let deadline = connection.http.deadline(), deadline <= now.nanoseconds else {
+                continue
+            }
+            if connection.http.expire(now: now.nanoseconds) != .none { queue(connection) }
+        }
+        flushQueued(now: now)
+    }
+}

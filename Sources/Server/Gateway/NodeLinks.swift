@@ -1,0 +1,149 @@
+import Bytes
+import Gateway
+import Ledger
+package import Linux
+import PeerWire
+import Records
+
+// The gateway's links to the nodes.
+
+extension GatewayServer {
+    /// Takes over one end of a connection inside this process, to the only node.
+    package func adopt(_ socket: consuming StreamSocket) throws {
+        let connection = FrameConnection(socket: socket, token: takeLinkToken())
+        try poller.register(
+            connection.socket.descriptor, token: connection.token, interest: [.read, .write])
+        links[0].state = .connecting(connection)
+    }
+
+    private func takeLinkToken() -> UInt64 {
+        defer { nextLinkToken += 1 }
+        return nextLinkToken
+    }
+
+    /// Begins to connect to the nodes whose time has come.
+    func openLinks(now: Instant) throws {
+        for link in links {
+            guard case .waiting(let until) = link.state, until <= now else { continue }
+            do {
+                let socket = try StreamSocket.connect(to: try SocketAddress(link.address))
+                let connection = FrameConnection(socket: socket, token: takeLinkToken())
+                try poller.register(
+                    connection.socket.descriptor, token: connection.token,
+                    interest: [.read, .write])
+                link.state = .connecting(connection)
+            } catch {
+                link.backOff(now: now)
+            }
+        }
+    }
+
+    func takeLink(_ event: Readiness, now: Instant) throws {
+        guard let link = links.first(where: { $0.anyConnection?.token == event.token }) else {
+            return
+        }
+        switch link.state {
+        case .waiting: break
+        case .connecting(let connection):
+            do {
+                try connection.socket.connectResult()
+            } catch {
+                return drop(link, now: now)
+            }
+            link.state = .greeting(connection)
+            connection.queue { output in
+                Frame.append(.hello, to: &output) { handshake.append(to: &$0) }
+            }
+            if try !connection.flush(poller) { drop(link, now: now) }
+        case .greeting(let connection), .open(let connection):
+            if event.isWritable, try !connection.flush(poller) { return drop(link, now: now) }
+            guard event.isReadable else { return }
+            let isOpen = try connection.read()
+            if !takeFrames(of: link, connection, now: now) || !isOpen { drop(link, now: now) }
+        }
+    }
+
+    private func takeFrames(
+        of link: OutboundLink, _ connection: FrameConnection, now: Instant
+    ) -> Bool {
+        do {
+            while let (kind, payload) = try connection.frames.next() {
+                let bytes = connection.frames.bytes
+                guard try take(kind, payload, bytes, link, connection) else { return false }
+            }
+            connection.frames.compact()
+            return true
+        } catch {
+            log.write(
+                .warning, "closed a link", [("node", "\(link.peer)"), ("why", "\(error)")])
+            return false
+        }
+    }
+
+    /// False when the link is to be closed.
+    private func take(
+        _ kind: FrameKind, _ payload: Range<Int>, _ bytes: [UInt8], _ link: OutboundLink,
+        _ connection: FrameConnection
+    ) throws -> Bool {
+        switch kind {
+        case .welcome:
+            let welcome = try Handshake(payload, bytes.span)
+            guard welcome.node == link.peer, handshake.objection(to: welcome) == nil else {
+                let found = welcome.node.map { "node \($0)" } ?? "no node"
+                note("\(found) of cluster \(welcome.clusterID) answers there", link)
+                return false
+            }
+            connection.frames.payloadLimit = Frame.payloadBytes
+            link.opened(connection)
+            cluster.opened(link.peer)
+            log.write(.info, "linked", [("node", "\(link.peer)")])
+        case .refusal:
+            note(HandshakeRefusal.reason(payload, bytes.span), link)
+            return false
+        case .status: cluster.heard(try NodeStatus(payload, bytes.span))
+        case .directory:
+            var cursor = ByteCursor(payload)
+            let directory = try Directory(&cursor, bytes.span)
+            if core.directory.map({ $0.version <= directory.version }) ?? true {
+                core.directory = directory
+            }
+        case .receipts: try cluster.receipts(payload, bytes.span, from: link.peer)
+        case .rows: try cluster.rows(payload, bytes.span, from: link.peer)
+        case .commandAnswer: try cluster.commandAnswer(payload, bytes.span, from: link.peer)
+        default: throw FrameDefect.kind(kind.rawValue)
+        }
+        return true
+    }
+
+    private func note(_ reason: String, _ link: OutboundLink) {
+        guard link.lastRefusal != reason else { return }
+        link.lastRefusal = reason
+        log.write(.warning, "node refuses", [("node", "\(link.peer)"), ("why", reason)])
+    }
+
+    private func drop(_ link: OutboundLink, now: Instant) {
+        if let connection = link.anyConnection {
+            try? poller.remove(connection.socket.descriptor)
+        }
+        if link.connection != nil {
+            log.write(.warning, "lost a node", [("node", "\(link.peer)")])
+        }
+        link.backOff(now: now)
+        cluster.lost(link.peer)
+    }
+
+    /// Sends what the cluster's client wants sent.
+    func sendFrames(now: Instant) throws {
+        for frames in cluster.frames {
+            guard let link = links.first(where: { $0.peer == frames.node }),
+                let connection = link.connection
+            else { continue }
+            connection.queue(frames.bytes)
+        }
+        cluster.frames.removeAll(keepingCapacity: true)
+        for link in links {
+            guard let connection = link.connection, connection.pendingBytes > 0 else { continue }
+            if try !connection.flush(poller) { drop(link, now: now) }
+        }
+    }
+}

@@ -1,0 +1,169 @@
+import Bytes
+import Gateway
+import HTTPWire
+import Linux
+import PeerWire
+import Records
+
+// Answers that come in pieces: bulk appends and replays.
+
+extension GatewayServer {
+    // MARK: Bulk
+
+    func beginBulk(_ credential: Credential, _ connection: ClientConnection, now: Instant) {
+        let http = connection.http
+        let isArray = core.isArray(http.head, http.bytes.span)
+        do throws(Refusal) {
+            let reading = try BulkReading(
+                http.bytes.span.copy(http.body), isArray: isArray, credential: credential)
+            begin(.bulk(BulkExchange(reading: reading)), connection)
+        } catch {
+            return respond(
+                core.refuse(error, on: .native, requestID: connection.requestID), on: connection,
+                now: now)
+        }
+        continueBulk(connection, now: now)
+    }
+
+    /// Writes the lines of the window that is decided, and submits the next window.
+    func continueBulk(_ connection: ClientConnection, now: Instant) {
+        while case .bulk(var bulk) = connection.exchange, bulk.waitingCount == 0 {
+            connection.exchange = .none
+            if !bulk.hasBegun {
+                bulk.hasBegun = true
+                metrics.answered(status: 200)
+                connection.http.beginStream(
+                    status: 200, contentType: "application/x-ndjson", now: now.nanoseconds)
+            }
+            write(bulk.lines, connection, now: now)
+            bulk.lines.removeAll(keepingCapacity: true)
+            let isOver = submitWindow(&bulk, connection, now: now)
+            if isOver, bulk.lines.isEmpty {
+                connection.http.endStream(now: now.nanoseconds)
+                queue(connection)
+                return drive(connection, now: now)
+            }
+            connection.exchange = .bulk(bulk)
+            queue(connection)
+        }
+    }
+
+    private func write(
+        _ lines: [BulkExchange.Line], _ connection: ClientConnection, now: Instant
+    ) {
+        var chunk: [UInt8] = []
+        for case .done(let line) in lines { chunk.append(contentsOf: line) }
+        connection.http.writeChunk(chunk.span, now: now.nanoseconds)
+    }
+
+    /// Reads and submits events up to a window's bound. True when the body is at its end.
+    private func submitWindow(
+        _ bulk: inout BulkExchange, _ connection: ClientConnection, now: Instant
+    ) -> Bool {
+        core.draft.removeAll(keepingCapacity: true)
+        while bulk.lines.count < BulkExchange.windowEvents,
+            core.draft.count < GatewayLimits.submitBytes
+        {
+            let start = core.draft.count
+            switch core.nextEvent(&bulk.reading) {
+            case .end: return true
+            case .refused(let refusal):
+                metrics.refusedEvents += 1
+                var line: [UInt8] = []
+                core.appendLine(refusal, to: &line)
+                bulk.lines.append(.done(line))
+            case .event(let uniqueID, let expected):
+                cluster.append(
+                    core.draft, start..<core.draft.count, expected: expected,
+                    exchange: connection.exchangeID, item: bulk.lines.count, now: now)
+                bulk.lines.append(.waiting(uniqueID: uniqueID))
+                bulk.waitingCount += 1
+            }
+        }
+        return false
+    }
+
+    // MARK: Replay
+
+    func beginReplay(
+        _ page: PageRequest, follow: Bool, stale: Bool, _ connection: ClientConnection,
+        now: Instant
+    ) {
+        let replay = ReplayExchange(page: page, follow: follow, stale: stale)
+        begin(.replay(replay), connection)
+        ask(connection, now: now)
+    }
+
+    /// Asks for the next page.
+    private func ask(_ connection: ClientConnection, now: Instant) {
+        guard case .replay(var replay) = connection.exchange, !replay.isAsking else { return }
+        replay.isAsking = true
+        let consistency: Query.Consistency =
+            replay.stale ? .stale : replay.hasBegun ? .after(replay.known) : .linearizable
+        cluster.query(
+            consistency, .page(replay.page), exchange: connection.exchangeID, now: now)
+        connection.exchange = .replay(replay)
+    }
+
+    func continueReplay(
+        _ head: RowsHead, _ rows: [UInt8], _ connection: ClientConnection, now: Instant
+    ) {
+        guard case .replay(var replay) = connection.exchange else { return }
+        replay.isAsking = false
+        guard head.outcome == .found else {
+            log.write(
+                .error, "a replay met damage",
+                [("where", String(decoding: rows, as: UTF8.self))])
+            connection.exchange = .replay(replay)
+            return failReplay(connection, now: now)
+        }
+        if !replay.hasBegun {
+            replay.hasBegun = true
+            metrics.answered(status: 200)
+            connection.http.beginStream(
+                status: 200, contentType: "application/x-ndjson",
+                extraHeaders: core.staleHeaders(head, isStale: replay.stale), now: now.nanoseconds)
+            if !replay.follow { replay.page.until = min(replay.page.until ?? head.end, head.end) }
+        }
+        metrics.replayedBytes += UInt64(rows.count)
+        connection.http.writeChunk(rows.span, now: now.nanoseconds)
+        replay.page.from = head.next
+        replay.known = max(replay.known, head.end)
+        replay.page.waits = replay.follow && head.next >= head.end
+        connection.exchange = .replay(replay)
+        queue(connection)
+        if let until = replay.page.until, head.next >= until {
+            connection.exchange = .none
+            connection.http.endStream(now: now.nanoseconds)
+            drive(connection, now: now)
+        } else {
+            afterFlush(connection, now: now)
+        }
+    }
+
+    /// Output was written: a replay that waited for room asks for its next page.
+    func afterFlush(_ connection: ClientConnection, now: Instant) {
+        guard case .replay = connection.exchange,
+            connection.http.pendingOutput < GatewayLimits.replayOutputBytes
+        else { return }
+        ask(connection, now: now)
+    }
+
+    func failReplay(_ connection: ClientConnection, now: Instant) {
+        guard case .replay(var replay) = connection.exchange else { return }
+        replay.isAsking = false
+        connection.exchange = .replay(replay)
+        if !replay.hasBegun {
+            respond(
+                core.refuse(Refusal(.notReady), on: .native, requestID: connection.requestID),
+                on: connection, now: now)
+            drive(connection, now: now)
+        } else if replay.follow {
+            ask(connection, now: now)
+        } else {
+            connection.exchange = .none
+            connection.http.abortStream(now: now.nanoseconds)
+            queue(connection)
+        }
+    }
+}
