@@ -37,6 +37,13 @@ struct RandomRun {
     var cluster: Cluster
     private var random: RandomSource
     private var size: Int
+    // Each seed has its own weather.
+    /// One packet in this many is taken out of order.
+    private let order: UInt64
+    /// Of 40 packets, so many are lost.
+    private let lossRate: UInt64
+    /// Of 200 steps, so many are crashes.
+    private let crashRate: UInt64
 
     init(size: Int, seed: UInt64, settings: ConsensusSettings = ConsensusSettings()) {
         self.size = size
@@ -44,6 +51,10 @@ struct RandomRun {
         var settings = settings
         settings.maxAppendBytes = 300
         settings.maxInflightBytes = 900
+        settings.maxEntriesPerAppend = random.below(2) == 0 ? 1 : 256
+        order = 1 + random.below(6)
+        lossRate = random.below(4)
+        crashRate = random.below(4)
         cluster = Cluster(size: size, settings: settings, seed: seed)
     }
 
@@ -54,13 +65,13 @@ struct RandomRun {
     private mutating func pick() -> Int { Int(random.below(UInt64(size))) + 1 }
 
     private mutating func step() {
+        if random.below(200) < crashRate { crash() }
         switch random.below(200) {
         case 0..<90: deliver()
         case 90..<140: cluster.sync(pick(), count: Int(random.below(3)) + 1)
         case 140..<160: cluster.advance(milliseconds: random.below(40) + 1)
         case 160..<180: propose()
-        case 180: crash()
-        case 181..<184: restart()
+        case 180..<184: restart()
         case 184: cut()
         case 185..<188: cluster.heal()
         case 188: cluster.advance(milliseconds: random.below(1_000))
@@ -72,11 +83,11 @@ struct RandomRun {
     private mutating func deliver() {
         for _ in 0..<8 where !cluster.network.isEmpty {
             let count = UInt64(cluster.network.count)
-            let place = random.below(6) == 0 ? Int(random.below(count)) : 0
+            let place = random.below(order) == 0 ? Int(random.below(count)) : 0
             let packet = cluster.network[place]
             switch random.below(40) {
-            case 0: cluster.network.remove(at: place)
-            case 1:
+            case 0..<lossRate: cluster.network.remove(at: place)
+            case 39:
                 let receiver = Int(packet.to.value)
                 if cluster[receiver].isRunning { cluster.hand(packet, to: receiver) }
             default: cluster.deliver(at: place)

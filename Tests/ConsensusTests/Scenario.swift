@@ -25,8 +25,14 @@ import Records
 ///     network | log 1 | status     prints
 ///     expect-leader 1 | expect-role 1 follower | expect-committed 1 3 | expect-last 1 2/3
 struct Scenario {
-    private var cluster = Cluster(size: 1)
+    private var settings: ConsensusSettings
+    private var cluster: Cluster
     private(set) var failures: [String] = []
+
+    init(settings: ConsensusSettings = ConsensusSettings()) {
+        self.settings = settings
+        cluster = Cluster(size: 1, settings: settings)
+    }
 
     /// The scenario's text with the outputs as they are now.
     mutating func run(_ text: String) -> String {
@@ -69,7 +75,7 @@ struct Scenario {
             return perform(verb, link, count: numbers.first ?? 1)
         }
         switch (verb, numbers.count) {
-        case ("nodes", 1): cluster = Cluster(size: numbers[0])
+        case ("nodes", 1): cluster = Cluster(size: numbers[0], settings: settings)
         case ("nodes", 2): cluster = cluster(size: numbers[0], entriesPerAppend: numbers[1])
         case ("stand", 1): cluster.stand(numbers[0])
         case ("lead", 1): cluster.elect(numbers[0], stopping: true)
@@ -127,7 +133,7 @@ struct Scenario {
     }
 
     private func cluster(size: Int, entriesPerAppend: Int) -> Cluster {
-        var settings = ConsensusSettings()
+        var settings = settings
         settings.maxEntriesPerAppend = entriesPerAppend
         return Cluster(size: size, settings: settings)
     }
