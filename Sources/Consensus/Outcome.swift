@@ -1,8 +1,8 @@
 package import Records
 
-/// What the driver must do after one input: store the vote, truncate, append; and send.
+/// What the driver must do after one input: truncate, then append, in the order of the inputs; store
+/// the vote, before or after; send.
 ///
-/// The three writes reach the disk in that order, so that no entry is there before its term is.
 /// Carried out and cleared after each input, for `acceptedEntries` counts in that input's message.
 /// Messages may go out at once: none depends on anything that is not durable yet.
 package struct Outcome: Equatable, Sendable {

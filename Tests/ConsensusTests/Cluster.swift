@@ -129,7 +129,8 @@ extension Cluster {
     }
 
     private mutating func carryOut(_ outcome: Outcome, on id: Int) {
-        if let vote = outcome.voteToStore { self[id].writes.append(.vote(vote)) }
+        // Members differ in what they write first.
+        if id.isMultiple(of: 2) { store(outcome.voteToStore, on: id) }
         if let index = outcome.truncateFrom { self[id].writes.append(.truncate(from: index)) }
         if let accepted = outcome.acceptedEntries {
             let last = self[id].core.lastPosition.index
@@ -139,6 +140,7 @@ extension Cluster {
             }
             self[id].writes.append(.append(entries, self[id].core.logMark))
         }
+        if !id.isMultiple(of: 2) { store(outcome.voteToStore, on: id) }
         for envelope in outcome.messages {
             network.append(
                 Packet(from: voters[id - 1], to: envelope.to, message: envelope.message))
@@ -151,6 +153,10 @@ extension Cluster {
         if let position = outcome.noOperation {
             append(EntryDescriptor(position: position, byteCount: 56), on: id)
         }
+    }
+
+    private mutating func store(_ vote: DurableVote?, on id: Int) {
+        if let vote { self[id].writes.append(.vote(vote)) }
     }
 
     private mutating func note(_ outcome: Outcome, of id: Int) {

@@ -160,6 +160,43 @@ struct ElectionTests {
         #expect(cluster.network.count == 3)
     }
 
+    /// The entry's write was quicker than the term's, and a crash came between them.
+    @Test func `a term known from the log alone is stored before anything is said in it`() throws {
+        var log = LogOutline()
+        log.append(EntryDescriptor(position: position(4, 1), byteCount: 8))
+        var core = Consensus(
+            id: NodeID(1), voters: [NodeID(1), NodeID(2), NodeID(3)],
+            settings: ConsensusSettings(), vote: DurableVote(term: Term(2), votedFor: NodeID(2)),
+            log: log, commitIndex: .zero, seed: 1, now: .zero)
+        var outcome = Outcome()
+        #expect(core.term == Term(4))
+        try core.receive(
+            .voteRequest(term: Term(4), last: position(4, 1)), from: NodeID(3), now: .zero,
+            into: &outcome)
+        #expect(outcome.messages.isEmpty)
+        #expect(outcome.voteToStore == DurableVote(term: Term(4), votedFor: NodeID(3)))
+        core.voteDurable(
+            DurableVote(term: Term(4), votedFor: NodeID(3)), now: .zero, into: &outcome)
+        #expect(outcome.messages.count == 1)
+    }
+
+    @Test func `a lone voter whose term is in its log only leads after storing it`() {
+        var log = LogOutline()
+        log.append(EntryDescriptor(position: position(4, 1), byteCount: 8))
+        var core = Consensus(
+            id: NodeID(1), voters: [NodeID(1)], settings: ConsensusSettings(), vote: .initial,
+            log: log, commitIndex: .zero, seed: 1, now: .zero)
+        var time = Instant.zero
+        for _ in 0..<10 where core.role != .leader {
+            var outcome = Outcome()
+            time = max(time, core.nextDeadline())
+            core.tick(now: time, into: &outcome)
+            guard let vote = outcome.voteToStore else { continue }
+            core.voteDurable(vote, now: time, into: &outcome)
+        }
+        #expect(core.standing == Standing(role: .leader, term: Term(5), leader: NodeID(1)))
+    }
+
     @Test func `the completion of an older vote's write releases nothing`() {
         var cluster = Cluster(size: 3)
         cluster.hand(.voteRequest(term: Term(3), last: .zero), from: 1, to: 2)

@@ -81,7 +81,7 @@ struct RandomRun {
 
     /// Mostly in order; now and then lost, repeated, or out of order.
     private mutating func deliver() {
-        for _ in 0..<8 where !cluster.network.isEmpty {
+        for _ in 0..<8 where !cluster.network.isEmpty && cluster.violations.isEmpty {
             let count = UInt64(cluster.network.count)
             let place = random.below(order) == 0 ? Int(random.below(count)) : 0
             let packet = cluster.network[place]
