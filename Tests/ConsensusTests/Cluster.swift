@@ -276,7 +276,10 @@ extension Cluster {
     }
 
     /// Gives the packet to its receiver without taking it off the network.
+    ///
+    /// After a violation nothing arrives any more: a node that sees two leaders of a term traps.
     mutating func hand(_ packet: Packet, to receiver: Int) {
+        guard violations.isEmpty else { return }
         var outcome = Outcome()
         do throws(MessageDefect) {
             try nodes[receiver - 1].core.receive(
