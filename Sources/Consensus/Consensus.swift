@@ -142,6 +142,9 @@ extension Consensus {
     package mutating func receive(
         _ message: Message, from sender: NodeID, now: Instant, into outcome: inout Outcome
     ) throws(MessageDefect) {
+        precondition(
+            outcome.acceptedEntries == nil && outcome.noOperation == nil,
+            "the outcome of the input before was not cleared")
         guard sender != id, configuration.contains(sender) else { throw .sender(sender) }
         switch message {
         case .preVoteRequest(let term, let last):
