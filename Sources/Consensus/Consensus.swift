@@ -56,6 +56,8 @@ package struct Consensus: Sendable {
 
     var random: RandomSource
     private var reported: Standing
+    /// The term was taken from the log and is to be stored with the first input.
+    private var owesVote: Bool
 
     /// A member as it starts: `vote` and everything in `log` are durable, `commitIndex` is known
     /// to be committed (the log's base, when nothing better is known).
@@ -65,21 +67,21 @@ package struct Consensus: Sendable {
     ) {
         settings.validate()
         precondition(
-            vote.term >= log.last.term, "term \(vote.term) is stored, the log has \(log.last)")
-        precondition(
             commitIndex >= log.base.index && commitIndex <= log.last.index,
             "commit index \(commitIndex) of a log \(log.base)...\(log.last)")
         self.id = id
         self.settings = settings
         configuration = Configuration(voters: voters)
-        self.vote = vote
+        // Entries of a term may reach the disk before the term itself; then nothing was said in it.
+        owesVote = vote.term < log.last.term
+        self.vote = owesVote ? DurableVote(term: log.last.term, votedFor: nil) : vote
         self.log = log
         self.commitIndex = commitIndex
         durableVote = vote
         durableIndex = log.last.index
         random = RandomSource(seed: seed)
         electionDeadline = now
-        reported = Standing(role: .follower, term: vote.term, leader: nil)
+        reported = Standing(role: .follower, term: self.vote.term, leader: nil)
         if configuration.voters != [id] { restartElectionTimer(now: now) }
     }
 }
@@ -140,6 +142,9 @@ extension Consensus {
     package mutating func receive(
         _ message: Message, from sender: NodeID, now: Instant, into outcome: inout Outcome
     ) throws(MessageDefect) {
+        precondition(
+            outcome.acceptedEntries == nil && outcome.noOperation == nil,
+            "the outcome of the input before was not cleared")
         guard sender != id, configuration.contains(sender) else { throw .sender(sender) }
         switch message {
         case .preVoteRequest(let term, let last):
@@ -279,6 +284,10 @@ extension Consensus {
 
     /// Names a change of role, term or leader since the last outcome that did.
     private mutating func report(into outcome: inout Outcome) {
+        if owesVote {
+            owesVote = false
+            if !isVoteDurable { outcome.voteToStore = storedForm(of: vote) }
+        }
         guard standing != reported else { return }
         reported = standing
         outcome.standing = reported

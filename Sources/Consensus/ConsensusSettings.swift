@@ -9,7 +9,8 @@ package struct ConsensusSettings: Sendable {
     package var maxAppendBytes = 1 << 20
     /// Entries in one append. What is left waits for the next one.
     package var maxEntriesPerAppend = 256
-    /// Unacknowledged bytes to one follower. Beyond it the follower waits for its own answers.
+    /// Unacknowledged bytes to one follower, overrun by one append at most. Beyond it, what is new
+    /// waits for the follower's answers.
     package var maxInflightBytes = 8 << 20
     /// Reads that wait for confirmation. One more is refused like one to a follower.
     package var maxPendingReads = 4_096

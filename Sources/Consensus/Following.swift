@@ -55,7 +55,7 @@ extension Consensus {
         let known = knownCount(of: request)
         if known < request.entries.count {
             let first = request.entries[known].position.index
-            if first <= log.last.index { truncate(from: first, into: &outcome) }
+            if first <= log.last.index { cut(from: first, into: &outcome) }
             for entry in request.entries[known...] { log.append(entry) }
             outcome.acceptedEntries = known..<request.entries.count
             noteLogWrite(now: now)
@@ -73,7 +73,7 @@ extension Consensus {
         return request.entries.count
     }
 
-    private mutating func truncate(from index: LogIndex, into outcome: inout Outcome) {
+    mutating func cut(from index: LogIndex, into outcome: inout Outcome) {
         precondition(
             index > commitIndex, "cut at \(index), which is committed through \(commitIndex)")
         precondition(

@@ -1,6 +1,7 @@
 package import Records
 
-/// What the driver must do after one input, in this order: truncate, append, store the vote, send.
+/// What the driver must do after one input: truncate, then append, in the order of the inputs; store
+/// the vote, before or after; send.
 ///
 /// Carried out and cleared after each input, for `acceptedEntries` counts in that input's message.
 /// Messages may go out at once: none depends on anything that is not durable yet.

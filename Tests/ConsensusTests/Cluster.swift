@@ -22,6 +22,8 @@ struct ClusterNode {
     var writes: [PendingWrite] = []
     var isRunning = true
     var restartCount: UInt64 = 0
+    /// How much was committed in the cluster when the read began.
+    var readBounds: [(ticket: ReadTicket, count: Int)] = []
     var confirmedReads: [Outcome.ConfirmedRead] = []
     var failedReads: [ReadTicket] = []
     var installsNeeded: [NodeID] = []
@@ -118,10 +120,17 @@ extension Cluster {
 
     @discardableResult
     mutating func read(_ id: Int) -> ReadTicket? {
-        input(id) { $0.requestRead(now: $1, into: &$2) }
+        let count = committed.count
+        var outcome = Outcome()
+        let ticket = nodes[id - 1].core.requestRead(now: now, into: &outcome)
+        if let ticket { self[id].readBounds.append((ticket, count)) }
+        carryOut(outcome, on: id)
+        return ticket
     }
 
     private mutating func carryOut(_ outcome: Outcome, on id: Int) {
+        // Members differ in what they write first.
+        if id.isMultiple(of: 2) { store(outcome.voteToStore, on: id) }
         if let index = outcome.truncateFrom { self[id].writes.append(.truncate(from: index)) }
         if let accepted = outcome.acceptedEntries {
             let last = self[id].core.lastPosition.index
@@ -131,7 +140,7 @@ extension Cluster {
             }
             self[id].writes.append(.append(entries, self[id].core.logMark))
         }
-        if let vote = outcome.voteToStore { self[id].writes.append(.vote(vote)) }
+        if !id.isMultiple(of: 2) { store(outcome.voteToStore, on: id) }
         for envelope in outcome.messages {
             network.append(
                 Packet(from: voters[id - 1], to: envelope.to, message: envelope.message))
@@ -144,6 +153,10 @@ extension Cluster {
         if let position = outcome.noOperation {
             append(EntryDescriptor(position: position, byteCount: 56), on: id)
         }
+    }
+
+    private mutating func store(_ vote: DurableVote?, on id: Int) {
+        if let vote { self[id].writes.append(.vote(vote)) }
     }
 
     private mutating func note(_ outcome: Outcome, of id: Int) {
@@ -209,6 +222,7 @@ extension Cluster {
             of: voters[id - 1], vote: node.storedVote, log: node.storedLog,
             restarts: node.restartCount)
         self[id].isRunning = true
+        self[id].readBounds = []
         let last = self[id].core.lastPosition
         trace.append("\(id) restarts in term \(node.storedVote.term) with log \(last)")
     }
@@ -234,6 +248,23 @@ extension Cluster {
         network = network.filter { !isCut(from: $0.from, to: $0.to) }
     }
 
+    /// Takes what is on its way between two members off the network.
+    mutating func take(from: Int, to: Int) -> [Message] {
+        let isTaken = { (packet: Packet) in
+            Int(packet.from.value) == from && Int(packet.to.value) == to
+        }
+        let taken = network.filter(isTaken)
+        network = network.filter { !isTaken($0) }
+        return taken.map(\.message)
+    }
+
+    /// Hands `message` to `receiver` as if `sender` had sent it.
+    mutating func hand(_ message: Message, from sender: Int, to receiver: Int) {
+        hand(
+            Packet(from: voters[sender - 1], to: voters[receiver - 1], message: message),
+            to: receiver)
+    }
+
     mutating func heal() { cutLinks = [] }
 
     /// Delivers the packet at `place`, or loses it when its link is cut or the receiver is down.
@@ -245,7 +276,10 @@ extension Cluster {
     }
 
     /// Gives the packet to its receiver without taking it off the network.
+    ///
+    /// After a violation nothing arrives any more: a node that sees two leaders of a term traps.
     mutating func hand(_ packet: Packet, to receiver: Int) {
+        guard violations.isEmpty else { return }
         var outcome = Outcome()
         do throws(MessageDefect) {
             try nodes[receiver - 1].core.receive(
@@ -256,25 +290,30 @@ extension Cluster {
         carryOut(outcome, on: receiver)
     }
 
-    /// Syncs and delivers, oldest first, until nothing is left to do at this instant.
-    mutating func stabilize() {
+    /// Syncs and delivers, oldest first, until nothing is left to do at this instant, or `id` leads.
+    mutating func stabilize(untilLeads id: Int? = nil) {
         var stepCount = 0
         repeat {
             for id in 1...nodes.count { sync(id) }
+            if let id, self[id].core.role == .leader { return }
             if !network.isEmpty { deliver(at: 0) }
             stepCount += 1
             precondition(stepCount < 100_000, "the cluster does not come to rest")
         } while !network.isEmpty || nodes.contains { !$0.writes.isEmpty && $0.isRunning }
     }
 
-    /// Lets only `id` reach its deadline, and brings its election to an end.
-    mutating func elect(_ id: Int) {
+    /// Lets time pass, only `id` taking notice, until it stands for election.
+    mutating func stand(_ id: Int) {
         let timeout = settings.electionTimeoutNanoseconds
-        now = now.advanced(byNanoseconds: timeout * 3 / 2)
+        now = max(now.advanced(byNanoseconds: timeout * 3 / 2), self[id].core.nextDeadline())
+        tick(id)
+    }
+
+    /// Lets `id` stand until it leads, and stops there or when the cluster has come to rest.
+    mutating func elect(_ id: Int, stopping: Bool = false) {
         for _ in 0..<3 where self[id].core.role != .leader {
-            now = max(now, self[id].core.nextDeadline())
-            tick(id)
-            stabilize()
+            stand(id)
+            stabilize(untilLeads: stopping ? id : nil)
         }
     }
 
@@ -296,6 +335,12 @@ extension Cluster {
             checkElection(id, standing.term)
         }
         if let index = outcome.committed { checkCommit(id, index) }
+        for read in outcome.confirmedReads {
+            let bound = self[id].readBounds.first { $0.ticket == read.ticket }?.count ?? .max
+            if read.index.value < bound {
+                violations.append("\(id) reads at \(read.index), \(bound) were committed before")
+            }
+        }
     }
 
     /// At most one leader in a term, and it holds all that is committed.

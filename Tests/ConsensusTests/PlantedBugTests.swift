@@ -3,14 +3,37 @@
     import Records
     import Testing
 
+    /// Whether the tests here see the mistakes that they are for. `DAYBOOK_PLANTED_BUGS=1` only.
     struct PlantedBugTests {
-        @Test(arguments: PlantedBug.allCases)
-        func `random runs find every planted bug`(bug: PlantedBug) {
+        private func settings(_ bug: PlantedBug) -> ConsensusSettings {
             var settings = ConsensusSettings()
             settings.plantedBugs = PlantedBugs([bug])
-            let found = (1...3_000).first { seed in
+            return settings
+        }
+
+        /// Stale durability needs writes that complete out of order, which these disks do not do;
+        /// `completion of a write that was cut off …` in ReplicationTests is for it.
+        private static let bugs = PlantedBug.allCases.filter { $0 != .staleDurability }
+
+        @Test(arguments: bugs)
+        func `with any planted bug some scenario does not happen as it is written`(
+            bug: PlantedBug
+        ) throws {
+            var caught: [String] = []
+            for name in ScenarioFiles.names() {
+                let text = try ScenarioFiles.read(name)
+                var scenario = Scenario(settings: settings(bug))
+                if scenario.run(text) != text { caught.append(name) }
+            }
+            print("planted", bug.rawValue, "caught by", caught.joined(separator: " "))
+            #expect(!caught.isEmpty, "\(bug.rawValue)")
+        }
+
+        @Test(arguments: bugs)
+        func `random runs find every planted bug`(bug: PlantedBug) {
+            let found = (1...1_000).first { seed in
                 var run = RandomRun(
-                    size: seed % 2 == 0 ? 3 : 5, seed: UInt64(seed), settings: settings)
+                    size: seed % 2 == 0 ? 3 : 5, seed: UInt64(seed), settings: settings(bug))
                 run.misbehave(steps: 1_500)
                 return !run.cluster.violations.isEmpty
             }

@@ -1,0 +1,222 @@
+import Consensus
+import Records
+
+/// Runs one scenario: commands, four dashes, and what happens then, block after block.
+///
+/// Commands, with members by their numbers:
+///
+///     nodes 3 [entries an append]  begins, everybody a follower in term 0
+///     stand 1                      time passes, member 1 stands first
+///     lead 1                       the same, going on until it leads and no further
+///     elect 1                      the same, going on until the cluster comes to rest
+///     tick 1 | advance 100         member 1 is ticked | 100 ms pass, whoever is due is ticked
+///     run 1000                     time passes, network and disks taking none of it
+///     propose 1 [bytes]            the leader takes an entry
+///     read 1                       a read begins
+///     sync 1 [count]               member 1's disk completes its oldest writes
+///     deliver 1->2 [count]         the oldest messages of a link arrive
+///     deliver-last 1->2            the newest one overtakes the others
+///     repeat 1->2                  the oldest one arrives and stays
+///     drop 1->2                    all messages of a link are lost
+///     crash 1 [kept writes] | restart 1
+///     partition 1 2 | 3 …          nothing passes between the groups
+///     cut 1->2 | heal              nothing passes one way | everything passes again
+///     stabilize                    network and disks do all they have to
+///     network | log 1 | status     prints
+///     expect-leader 1 | expect-role 1 follower | expect-committed 1 3 | expect-last 1 2/3
+struct Scenario {
+    private var settings: ConsensusSettings
+    private var cluster: Cluster
+    private(set) var failures: [String] = []
+
+    init(settings: ConsensusSettings = ConsensusSettings()) {
+        self.settings = settings
+        cluster = Cluster(size: 1, settings: settings)
+    }
+
+    /// The scenario's text with the outputs as they are now.
+    mutating func run(_ text: String) -> String {
+        var lines: [String] = []
+        var isOutput = false
+        var output: [String] = []
+        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+            if line == "----" {
+                lines.append(String(line))
+                lines += output.isEmpty ? ["ok"] : output
+                output = []
+                isOutput = true
+            } else if line.isEmpty {
+                if lines.last != "" { lines.append("") }
+                isOutput = false
+            } else if !isOutput {
+                lines.append(String(line))
+                if !line.hasPrefix("#") { output += perform(line) }
+            }
+        }
+        while lines.last == "" { lines.removeLast() }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private mutating func perform(_ line: Substring) -> [String] {
+        let words = line.split(separator: " ").map(String.init)
+        let arguments = Array(words.dropFirst())
+        cluster.trace = []
+        let printed = perform(words[0], arguments) ?? ["no such command: \(line)"]
+        let output = cluster.trace + printed + cluster.violations.map { "VIOLATION: \($0)" }
+        failures += cluster.violations
+        return output
+    }
+
+    /// Nil when the command is not known.
+    private mutating func perform(_ verb: String, _ arguments: [String]) -> [String]? {
+        let numbers = arguments.compactMap { Int($0) }
+        if verb.hasPrefix("expect-") { return expect(verb, arguments) }
+        if let link = arguments.first.flatMap(Link.init) {
+            return perform(verb, link, count: numbers.first ?? 1)
+        }
+        switch (verb, numbers.count) {
+        case ("nodes", 1): cluster = Cluster(size: numbers[0], settings: settings)
+        case ("nodes", 2): cluster = cluster(size: numbers[0], entriesPerAppend: numbers[1])
+        case ("stand", 1): cluster.stand(numbers[0])
+        case ("lead", 1): cluster.elect(numbers[0], stopping: true)
+        case ("elect", 1): cluster.elect(numbers[0])
+        case ("tick", 1): cluster.tick(numbers[0])
+        case ("advance", 1): cluster.advance(milliseconds: UInt64(numbers[0]))
+        case ("run", 1): cluster.run(milliseconds: UInt64(numbers[0]))
+        case ("propose", 1): cluster.propose(numbers[0])
+        case ("propose", 2): cluster.propose(numbers[0], byteCount: numbers[1])
+        case ("sync", 1): cluster.sync(numbers[0])
+        case ("sync", 2): cluster.sync(numbers[0], count: numbers[1])
+        case ("crash", 1): cluster.crash(numbers[0])
+        case ("crash", 2): cluster.crash(numbers[0], keeping: numbers[1])
+        case ("restart", 1): cluster.restart(numbers[0])
+        case ("partition", _): cluster.partition(groups(of: arguments))
+        case ("heal", 0): cluster.heal()
+        case ("stabilize", 0): cluster.stabilize()
+        case ("read", 1): return cluster.read(numbers[0]) == nil ? ["refused"] : []
+        case ("network", 0): return cluster.network.map(\.description)
+        case ("log", 1): return [cluster[numbers[0]].logDescription]
+        case ("status", 0): return cluster.nodes.map(\.statusDescription)
+        default: return nil
+        }
+        return []
+    }
+
+    private mutating func perform(_ verb: String, _ link: Link, count: Int) -> [String]? {
+        let isOnLink = { (packet: Packet) in
+            Int(packet.from.value) == link.from && Int(packet.to.value) == link.to
+        }
+        switch verb {
+        case "deliver":
+            for _ in 0..<count {
+                guard let place = cluster.network.firstIndex(where: isOnLink) else { break }
+                cluster.deliver(at: place)
+            }
+        case "deliver-last":
+            if let place = cluster.network.lastIndex(where: isOnLink) {
+                cluster.deliver(at: place)
+            }
+        case "repeat":
+            if let packet = cluster.network.first(where: isOnLink) {
+                cluster.hand(packet, to: link.to)
+            }
+        case "drop":
+            let dropped = cluster.network.filter(isOnLink)
+            cluster.network.removeAll(where: isOnLink)
+            return dropped.map { "dropped \($0)" }
+        case "cut":
+            cluster.cutLinks.append(
+                (cluster.voters[link.from - 1], cluster.voters[link.to - 1]))
+        default: return nil
+        }
+        return []
+    }
+
+    private func cluster(size: Int, entriesPerAppend: Int) -> Cluster {
+        var settings = settings
+        settings.maxEntriesPerAppend = entriesPerAppend
+        return Cluster(size: size, settings: settings)
+    }
+
+    private func groups(of arguments: [String]) -> [[Int]] {
+        arguments.split(separator: "|").map { $0.compactMap { Int($0) } }
+    }
+
+    private mutating func expect(_ verb: String, _ arguments: [String]) -> [String]? {
+        let numbers = arguments.compactMap { Int($0) }
+        let found: String
+        switch (verb, arguments.count, numbers.first) {
+        case ("expect-leader", 1, _): found = cluster.leader.map { String($0) } ?? "none"
+        case ("expect-role", 2, let id?): found = cluster[id].core.role.rawValue
+        case ("expect-committed", 2, let id?): found = "\(cluster[id].core.commitIndex)"
+        case ("expect-last", 2, let id?): found = "\(cluster[id].core.lastPosition)"
+        default: return nil
+        }
+        guard found != arguments.last else { return [] }
+        failures.append("\(verb) \(arguments): it is \(found)")
+        return ["FAILED: it is \(found)"]
+    }
+}
+
+/// `1->2`
+private struct Link {
+    let from: Int
+    let to: Int
+
+    init?(_ text: String) {
+        let ends = text.split(separator: "-", maxSplits: 1)
+        guard ends.count == 2, ends[1].hasPrefix(">"), let from = Int(ends[0]),
+            let to = Int(ends[1].dropFirst())
+        else { return nil }
+        self.from = from
+        self.to = to
+    }
+}
+
+extension Packet: CustomStringConvertible {
+    var description: String { "\(from)->\(to) \(text)" }
+
+    private var text: String {
+        switch message {
+        case .preVoteRequest(let term, let last): "pre-vote? term \(term), log \(last)"
+        case .preVoteResponse(let term, let granted):
+            "pre-vote \(granted ? "granted" : "refused"), term \(term)"
+        case .voteRequest(let term, let last): "vote? term \(term), log \(last)"
+        case .voteResponse(let term, let granted):
+            "vote \(granted ? "granted" : "refused"), term \(term)"
+        case .appendRequest(let request): describe(request)
+        case .appendResponse(let response): describe(response)
+        }
+    }
+
+    private func describe(_ request: AppendRequest) -> String {
+        let entries = request.entries.map { "\($0.position)" }.joined(separator: " ")
+        return "append, term \(request.term), after \(request.previous) [\(entries)] "
+            + "commit \(request.commit) round \(request.readContext)"
+    }
+
+    private func describe(_ response: AppendResponse) -> String {
+        switch response.result {
+        case .matched(let through):
+            "matched, term \(response.term), through \(through) round \(response.readContext)"
+        case .rejected(let previous, let hint):
+            "rejected, term \(response.term), no \(previous), try \(hint)"
+        }
+    }
+}
+
+extension ClusterNode {
+    var logDescription: String {
+        guard core.lastPosition.index > .zero else { return "empty" }
+        let entries = (1...core.lastPosition.index.value).map { index in
+            "\(core.log.descriptor(at: LogIndex(index)).position)"
+        }
+        return entries.joined(separator: " ")
+    }
+
+    var statusDescription: String {
+        guard isRunning else { return "\(core.id) is down" }
+        return "\(core.id) \(core.role.rawValue) term \(core.term) last \(core.lastPosition) "
+            + "durable \(core.durablePosition.index) commit \(core.commitIndex)"
+    }
+}
