@@ -5,7 +5,7 @@ struct SeenNames {
     /// The first name's node.
     let first: Int
     var count = 0
-    /// Bit `i` is set when a name of fingerprint `i` was seen.
+    /// The fingerprints of all names that were seen.
     var fingerprints: UInt64 = 0
 }
 
@@ -20,26 +20,26 @@ extension JSONDocument {
     mutating func note(
         _ node: Int, in seen: inout SeenNames, _ bytes: Span<UInt8>
     ) throws(JSONDefect) {
-        let bit = UInt64(1) << fingerprint(node, bytes)
-        if seen.fingerprints & bit != 0, seen.count < Self.narrowCount {
+        let bits = fingerprint(node, bytes)
+        if seen.fingerprints & bits != 0, seen.count < Self.narrowCount {
             try compare(node, with: seen, bytes)
         }
-        seen.fingerprints |= bit
+        seen.fingerprints |= bits
         seen.count += 1
     }
 
-    /// Six bits that equal names have in common; the same for all names with escapes.
+    /// One of 64 bits, the same for equal names; all bits for a name with escapes, which may equal any.
     @inline(__always)
     private func fingerprint(_ node: Int, _ bytes: Span<UInt8>) -> UInt64 {
         let name = nodes[node]
-        if name.hasEscapes { return 0 }
+        if name.hasEscapes { return .max }
         let content = name.content
         guard !content.isEmpty else { return 1 }
         let middle = UInt64(bytes[content.lowerBound + content.count / 2])
         let mixed =
             UInt64(content.count) &* 0x9E37_79B9 ^ UInt64(bytes[content.lowerBound]) &* 0x85EB_CA6B
             ^ UInt64(bytes[content.upperBound - 1]) &* 0xC2B2_AE35 ^ middle &* 0x27D4_EB2F
-        return mixed >> 20 & 63
+        return 1 << (mixed >> 20 & 63)
     }
 
     private func compare(
