@@ -2,8 +2,6 @@
 enum RequestCorpus {
     static let all = plain + targets + lines + headers + lengths + chunks + sequences
 
-    private static let host = "Host: a⏎"
-
     static let plain: [(String, [String])] = [
         ("", ["closed"]),
         ("GET / HTTP/1.1⏎Host: a⏎⏎", ["GET / []", "closed"]),
