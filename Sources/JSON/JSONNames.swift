@@ -47,11 +47,18 @@ extension JSONDocument {
     ) throws(JSONDefect) {
         var earlier = seen.first
         while earlier < node {
-            if order(earlier, node, bytes) == 0 {
+            if isSame(earlier, node, bytes) {
                 throw JSONDefect(.repeatedName, at: Int(nodes[node].start))
             }
             earlier = Int(nodes[earlier + 1].next)
         }
+    }
+
+    private func isSame(_ left: Int, _ right: Int, _ bytes: Span<UInt8>) -> Bool {
+        let (leftName, rightName) = (nodes[left], nodes[right])
+        if leftName.hasEscapes || rightName.hasEscapes { return order(left, right, bytes) == 0 }
+        guard leftName.range.count == rightName.range.count else { return false }
+        return bytes.equals(bytes.extracting(leftName.content), in: rightName.content)
     }
 
     /// Looks for repetitions in the names of a wide object, once it is whole.

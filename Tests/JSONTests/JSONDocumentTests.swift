@@ -126,6 +126,29 @@ func nested(_ count: Int, opener: String, closer: String) -> String {
         #expect(defect(broken)?.offset == 0)
     }
 
+    @Test func `every byte is judged alike at every place of a string`() {
+        for byte in UInt8.min...UInt8.max {
+            let expected: JSONDefect.Kind? =
+                switch byte {
+                case 0x22: .trailingBytes
+                case 0x5C: .invalidEscape
+                case 0..<0x20: .controlCharacter
+                case 0x80...: .invalidUTF8
+                default: nil
+                }
+            for before in 0..<18 {
+                for after in 1..<10 {
+                    let head = [0x22] + [UInt8](repeating: 0x7A, count: before)
+                    let text = head + [byte] + [UInt8](repeating: 0x7A, count: after) + [0x22]
+                    let place = before + (byte == 0x22 ? 2 : 1)
+                    let found = defect(text)
+                    guard found != expected.map({ JSONDefect($0, at: place) }) else { continue }
+                    Issue.record("\(byte) behind \(before): \(String(describing: found))")
+                }
+            }
+        }
+    }
+
     @Test func `sixty-four levels are read and sixty-five are not`() {
         #expect(defect(nested(64, opener: "[", closer: "]")) == nil)
         #expect(defect(nested(65, opener: "[", closer: "]")) == JSONDefect(.nesting, at: 64))
