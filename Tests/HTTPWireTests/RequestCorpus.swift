@@ -204,6 +204,11 @@ enum RequestCorpus {
                 "3;" + String(repeating: "a", count: 600) + "⏎hel⏎2;"
                     + String(repeating: "a", count: 600) + "⏎lo⏎0⏎⏎"), long
         ),
+        (
+            chunked(
+                String(repeating: "1;" + String(repeating: "a", count: 400) + "⏎x⏎", count: 3)
+                    + "0⏎⏎"), long
+        ),
         (chunked("64⏎" + hundred + "⏎0⏎⏎"), ["POST /c [\(hundred)]", "closed"]),
         (chunked("65⏎" + hundred), ["413", "closed"]),
         (chunked("64⏎" + hundred + "⏎1⏎x⏎0⏎⏎"), ["413", "closed"]),
@@ -241,6 +246,10 @@ enum RequestCorpus {
         (
             "GET /1 HTTP/1.1⏎Host: a⏎⏎bad\u{1}line⏎GET /2 HTTP/1.1⏎Host: a⏎⏎",
             ["GET /1 []", "400 method", "closed"]
+        ),
+        (
+            "⏎GET /1 HTTP/1.1⏎Host: a⏎⏎⏎GET /2 HTTP/1.1⏎Host: a⏎⏎⏎⏎",
+            ["GET /1 []", "GET /2 []", "400 requestLine", "closed"]
         ),
         ("GET /1 HTTP/1.1⏎Host: a⏎⏎GET /2 HTTP/1.1⏎Ho", ["GET /1 []", "closed"]),
         (

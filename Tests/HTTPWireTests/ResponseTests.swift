@@ -252,6 +252,7 @@ import Testing
         let body = [UInt8](repeating: 0, count: HTTPLimits.pendingOutputBytes)
         connection.respond(status: 200, contentType: nil, body: body.span, now: 0)
         #expect(connection.advance(now: 0) == .needsBytes)
+        #expect(connection.deadline() == HTTPLimits.writeTime)
         connection.didWrite(1_000, now: 0)
         #expect(connection.advance(now: 0) == .head)
     }
@@ -284,6 +285,15 @@ import Testing
         #expect(exchange.trace.count == 1)
         #expect(exchange.connection.bytes.capacity <= HTTPLimits.keptCapacity)
         #expect(exchange.connection.output.capacity <= HTTPLimits.keptCapacity)
+    }
+
+    @Test func `requests that never end with a read do not add up in the buffer`() {
+        var exchange = Exchange()
+        let request = wire(get)
+        exchange.receive(Array(request[..<1]))
+        for _ in 0..<5_000 { exchange.receive(Array(request[1...] + request[..<1])) }
+        #expect(exchange.trace.count == 5_000)
+        #expect(exchange.largestBuffer < 4 * request.count)
     }
 
     @Test func `chunk framing does not add up in the buffer`() {

@@ -83,7 +83,8 @@ func nested(_ count: Int, opener: String, closer: String) -> String {
         ("\"\\u123", .unexpectedEnd, 6), ("\"\\U0041\"", .invalidEscape, 1),
         ("\"\\uD800\"", .loneSurrogate, 1), ("\"\\uDC00\"", .loneSurrogate, 1),
         ("\"\\uD800x\"", .loneSurrogate, 1), ("\"\\uD800\\n\"", .loneSurrogate, 1),
-        ("\"\\uD800\\uD800\"", .loneSurrogate, 1), ("\"\\uDE00\\uD83D\"", .loneSurrogate, 1),
+        ("\"\\uD800\\uD800\"", .loneSurrogate, 1), ("\"\\uDC00\\uDC00\"", .loneSurrogate, 1),
+        ("\"\\uDE00\\uD83D\"", .loneSurrogate, 1),
         ("\"\\uD800\\u0041\"", .loneSurrogate, 1), ("\"a\nb\"", .controlCharacter, 2),
         ("\"\t\"", .controlCharacter, 1), ("\"1234567\u{1f}\"", .controlCharacter, 8),
         ("\"12345678\u{0}\"", .controlCharacter, 9), ("01", .invalidNumber, 0),
@@ -247,6 +248,24 @@ func nested(_ count: Int, opener: String, closer: String) -> String {
         #expect(!parsed.equals(0, expected + "x"))
         #expect(expected.isEmpty || !parsed.equals(0, String(expected.unicodeScalars.dropLast())))
         #expect(parsed.document.boolean(0) == nil)
+    }
+
+    @Test func `every scalar is unescaped to its UTF-8`() throws {
+        var document = JSONDocument()
+        var text: [UInt8] = []
+        for value in stride(from: UInt32(0), through: 0x10FFFF, by: 7) {
+            guard let scalar = Unicode.Scalar(value) else { continue }
+            let escaped = String(scalar).utf16.map { unit in
+                let digits = String(unit, radix: 16)
+                return "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            }
+            let bytes = Array(("\"" + escaped.joined() + "\"").utf8)
+            try document.parse(bytes.span)
+            text.removeAll()
+            document.appendUnescaped(0, from: bytes.span, to: &text)
+            guard text != Array(String(scalar).utf8) else { continue }
+            Issue.record("U+\(String(value, radix: 16)): \(text)")
+        }
     }
 
     @Test func `booleans are read as such`() throws {
