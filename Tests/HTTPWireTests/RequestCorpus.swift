@@ -217,6 +217,14 @@ enum RequestCorpus {
         (chunked("0⏎X : y⏎⏎"), ["400 headerName", "closed"]),
         (chunked("0⏎X: \u{1}⏎⏎"), ["400 headerValue", "closed"]),
         (
+            chunked("0⏎" + String(repeating: "X: " + hundred + "⏎", count: 38) + "⏎"),
+            ["POST /c []", "closed"]
+        ),
+        (
+            chunked("0⏎" + String(repeating: "X: " + hundred + "⏎", count: 39) + "⏎"),
+            ["431 headersTooLarge", "closed"]
+        ),
+        (
             chunked("0⏎X: " + String(repeating: "a", count: 5_000) + "⏎⏎"),
             ["431 headersTooLarge", "closed"]
         ),

@@ -93,6 +93,22 @@ import Testing
         #expect(connection.shouldClose && connection.pendingOutput == 0)
     }
 
+    @Test func `a closed connection whose peer takes nothing loses its output in time`() {
+        var connection = HTTPConnection(now: 0)
+        let input = wire("GET / HTTP/1.1⏎Host: a⏎Connection: close⏎⏎")
+        connection.receive(input.span, now: 0)
+        _ = connection.advance(now: 0)
+        connection.admitBody(limit: 0, now: 0)
+        _ = connection.advance(now: 0)
+        let body: [UInt8] = [1]
+        connection.respond(status: 200, contentType: nil, body: body.span, now: 5 * second)
+        #expect(connection.advance(now: 5 * second) == .closed)
+        #expect(!connection.shouldClose)
+        #expect(connection.deadline() == 65 * second)
+        #expect(connection.expire(now: 65 * second) == .closed)
+        #expect(connection.shouldClose && connection.deadline() == nil)
+    }
+
     @Test func `an idle stream has no deadline, and its next chunk has its full time`() {
         var connection = HTTPConnection(now: 0)
         let input = wire("GET / HTTP/1.1⏎Host: a⏎⏎")
