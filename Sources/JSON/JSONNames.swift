@@ -34,12 +34,16 @@ extension JSONDocument {
         let name = nodes[node]
         if name.hasEscapes { return .max }
         let content = name.content
-        guard !content.isEmpty else { return 1 }
-        let middle = UInt64(bytes[content.lowerBound + content.count / 2])
-        let mixed =
-            UInt64(content.count) &* 0x9E37_79B9 ^ UInt64(bytes[content.lowerBound]) &* 0x85EB_CA6B
-            ^ UInt64(bytes[content.upperBound - 1]) &* 0xC2B2_AE35 ^ middle &* 0x27D4_EB2F
-        return 1 << (mixed >> 20 & 63)
+        var word: UInt64 = 0
+        if content.lowerBound + 8 <= bytes.count {
+            word = bytes.littleEndian(at: content.lowerBound)
+            // A smart shift by 64 and more leaves zero, so that long names keep all eight bytes.
+            word &= ~(UInt64.max << (8 * UInt64(content.count)))
+        } else {
+            for offset in content.reversed() { word = word << 8 | UInt64(bytes[offset]) }
+        }
+        let mixed = (word ^ UInt64(content.count)) &* 0x9E37_79B9_7F4A_7C15
+        return 1 << (mixed >> 58)
     }
 
     private func compare(
