@@ -136,10 +136,10 @@ package struct HTTPConnection: Sendable {
         Self.empty(&output)
     }
 
-    /// Ends the connection as soon as no answer is owed.
+    /// Ends the connection as soon as no answer is owed; what is queued is still written.
     package mutating func closeWhenIdle() {
         closesAfterResponse = true
-        if isIdle { phase = .closed }
+        if phase == .head, bytes.count == start { phase = .closed }
     }
 
     // MARK: Progress

@@ -5,7 +5,7 @@ struct SeenNames {
     /// The first name's node.
     let first: Int
     var count = 0
-    /// Bit `i` is set when a name of fingerprint `i` was seen.
+    /// The fingerprints of all names that were seen.
     var fingerprints: UInt64 = 0
 }
 
@@ -20,26 +20,30 @@ extension JSONDocument {
     mutating func note(
         _ node: Int, in seen: inout SeenNames, _ bytes: Span<UInt8>
     ) throws(JSONDefect) {
-        let bit = UInt64(1) << fingerprint(node, bytes)
-        if seen.fingerprints & bit != 0, seen.count < Self.narrowCount {
+        let bits = fingerprint(node, bytes)
+        if seen.fingerprints & bits != 0, seen.count < Self.narrowCount {
             try compare(node, with: seen, bytes)
         }
-        seen.fingerprints |= bit
+        seen.fingerprints |= bits
         seen.count += 1
     }
 
-    /// Six bits that equal names have in common; the same for all names with escapes.
+    /// One of 64 bits, the same for equal names; all bits for a name with escapes, which may equal any.
     @inline(__always)
     private func fingerprint(_ node: Int, _ bytes: Span<UInt8>) -> UInt64 {
         let name = nodes[node]
-        if name.hasEscapes { return 0 }
+        if name.hasEscapes { return .max }
         let content = name.content
-        guard !content.isEmpty else { return 1 }
-        let middle = UInt64(bytes[content.lowerBound + content.count / 2])
-        let mixed =
-            UInt64(content.count) &* 0x9E37_79B9 ^ UInt64(bytes[content.lowerBound]) &* 0x85EB_CA6B
-            ^ UInt64(bytes[content.upperBound - 1]) &* 0xC2B2_AE35 ^ middle &* 0x27D4_EB2F
-        return mixed >> 20 & 63
+        var word: UInt64 = 0
+        if content.lowerBound + 8 <= bytes.count {
+            word = bytes.littleEndian(at: content.lowerBound)
+            // A smart shift by 64 and more leaves zero, so that long names keep all eight bytes.
+            word &= ~(UInt64.max << (8 * UInt64(content.count)))
+        } else {
+            for offset in content.reversed() { word = word << 8 | UInt64(bytes[offset]) }
+        }
+        let mixed = (word ^ UInt64(content.count)) &* 0x9E37_79B9_7F4A_7C15
+        return 1 << (mixed >> 58)
     }
 
     private func compare(
@@ -47,11 +51,18 @@ extension JSONDocument {
     ) throws(JSONDefect) {
         var earlier = seen.first
         while earlier < node {
-            if order(earlier, node, bytes) == 0 {
+            if isSame(earlier, node, bytes) {
                 throw JSONDefect(.repeatedName, at: Int(nodes[node].start))
             }
             earlier = Int(nodes[earlier + 1].next)
         }
+    }
+
+    private func isSame(_ left: Int, _ right: Int, _ bytes: Span<UInt8>) -> Bool {
+        let (leftName, rightName) = (nodes[left], nodes[right])
+        if leftName.hasEscapes || rightName.hasEscapes { return order(left, right, bytes) == 0 }
+        guard leftName.range.count == rightName.range.count else { return false }
+        return bytes.equals(bytes.extracting(leftName.content), in: rightName.content)
     }
 
     /// Looks for repetitions in the names of a wide object, once it is whole.

@@ -141,12 +141,14 @@ extension JSONDocument {
             throw JSONDefect(.unexpectedByte, at: offset)
         }
         try string(bytes, &offset, end: end)
-        JSONScanner.skipSpace(bytes, &offset, end: end)
-        guard offset < end else { throw JSONDefect(.unexpectedEnd, at: end) }
-        guard bytes[offset] == UInt8(ascii: ":") else {
-            throw JSONDefect(.unexpectedByte, at: offset)
+        if offset >= end || bytes[offset] != UInt8(ascii: ":") {
+            JSONScanner.skipSpace(bytes, &offset, end: end)
+            guard offset < end else { throw JSONDefect(.unexpectedEnd, at: end) }
+            guard bytes[offset] == UInt8(ascii: ":") else {
+                throw JSONDefect(.unexpectedByte, at: offset)
+            }
         }
-        offset += 1
+        offset &+= 1
         JSONScanner.skipSpace(bytes, &offset, end: end)
     }
 

@@ -21,10 +21,10 @@ enum JSONScanner {
     @inline(__always)
     static func skipPlain(_ bytes: Span<UInt8>, from offset: Int, end: Int) -> Int {
         var offset = offset
-        while offset + 8 <= end {
+        while offset &+ 8 <= end {
             let marks = special(bytes.littleEndian(UInt64.self, at: offset))
-            if marks != 0 { return offset + marks.trailingZeroBitCount / 8 }
-            offset += 8
+            if marks != 0 { return offset &+ marks.trailingZeroBitCount >> 3 }
+            offset &+= 8
         }
         while offset < end {
             let byte = bytes[offset]
@@ -38,8 +38,9 @@ enum JSONScanner {
     static func skipSpace(_ bytes: Span<UInt8>, _ offset: inout Int, end: Int) {
         while offset < end {
             let byte = bytes[offset]
+            if byte > 0x20 { return }
             guard byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { return }
-            offset += 1
+            offset &+= 1
         }
     }
 
