@@ -28,6 +28,8 @@ package final class SimulatedDisk: Disk {
     /// Operations so far that change something. Reads do not count.
     package private(set) var operationCount = 0
     package private(set) var hasCrashed = false
+    /// The operation that a planned fault met, for messages.
+    package private(set) var interrupted = ""
 
     /// `capacity`: bytes in all files together; beyond it operations fail with ENOSPC.
     package init(capacity: Int? = nil) { self.capacity = capacity }
@@ -35,6 +37,7 @@ package final class SimulatedDisk: Disk {
     /// Another disk with the same contents, durable and cached, and no plans.
     package init(copying other: SimulatedDisk) {
         state = other.state
+        interrupted = other.interrupted
         capacity = other.capacity
     }
 
@@ -144,6 +147,7 @@ package final class SimulatedDisk: Disk {
         operationCount += 1
         if let fault, fault.operation == number {
             self.fault = nil
+            interrupted = "\(operation) of \(name)"
             if fault.kind != .noSpace { change(&state) }
             switch fault.kind {
             case .crash:
