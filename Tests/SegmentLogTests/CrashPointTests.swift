@@ -113,14 +113,14 @@ struct CrashPointTests {
     @Test func `a log cut inside any operation is found whole, twice, and goes on`() throws {
         var states: Set<UInt64> = []
         var recoveryCrashes = 0
-        for seed in UInt64(0)..<6 {
+        for seed in UInt64(0)..<16 {
             let script = Script(seed: seed, length: 16)
             var operation = 0
             while true {
                 let run = try ScriptRun(script, crashAt: operation)
                 if run.isComplete { break }
                 try checkKill(run)
-                for variant in 0..<12 {
+                for variant in 0..<16 {
                     var random = RandomSource(
                         seed: seed << 32 | UInt64(operation) << 8 | UInt64(variant))
                     let disk = SimulatedDisk(copying: run.log.disk)

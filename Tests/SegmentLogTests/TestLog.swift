@@ -49,7 +49,9 @@ struct TestLog {
         let previous = catalogue.lastHeader
         let number = previous.map { $0.index.value } ?? 0
         var random = RandomSource(seed: number &* 31 &+ vote.term.value)
-        let body = (0..<bodyByteCount).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+        var body: [UInt8] = []
+        while body.count < bodyByteCount { body.append(littleEndian: random.next()) }
+        body.removeLast(body.count - bodyByteCount)
         let entry = Entry(
             kind: kind, term: vote.term, after: previous, recordCount: records,
             timestamp: Timestamp(microseconds: 1_000_000 + Int64(number)), body: body)
