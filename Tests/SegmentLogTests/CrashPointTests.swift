@@ -162,7 +162,7 @@ struct CrashPointTests {
         #expect(isKept, "\(later.entries.count) of \(log.entries.count)")
     }
 
-    /// Loses power inside one operation of the recovery; returns how often that happened.
+    /// Stops inside one operation of the recovery, by kill or power; returns how often it happened.
     private func checkCrashInRecovery(
         _ disk: SimulatedDisk, possible: Possible, random: inout RandomSource
     ) throws -> Int {
@@ -175,10 +175,18 @@ struct CrashPointTests {
             guard case .disk(let error) = error else { throw error }
             #expect(error.code == SimulatedDisk.crashedCode)
         }
-        disk.restartAfterPowerLoss(&random)
+        if random.below(2) == 0 {
+            disk.restart()
+        } else {
+            disk.restartAfterPowerLoss(&random)
+        }
         let log = try TestLog(recovering: disk)
         let isAllowed = possible.allows(log)
         #expect(isAllowed, "found \(log.entries.count) entries, \(log.vote)")
+        disk.restartAfterPowerLoss(&random)
+        let later = try TestLog(recovering: disk)
+        let isKept = later.entries == log.entries
+        #expect(isKept && later.vote == log.vote, "from \(disk.interrupted)")
         return 1
     }
 
