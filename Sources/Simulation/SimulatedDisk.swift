@@ -25,6 +25,8 @@ package final class SimulatedDisk: Disk {
     private var state = SimulatedDiskState()
     private var fault: (operation: Int, kind: Fault)?
     private let capacity: Int?
+    /// Every read of this file fails with EIO.
+    package var unreadableFile: String?
     /// Operations so far that change something. Reads do not count.
     package private(set) var operationCount = 0
     package private(set) var hasCrashed = false
@@ -97,6 +99,9 @@ package final class SimulatedDisk: Disk {
     ) throws(DiskError) -> [UInt8] {
         try demandRunning("read", name)
         guard let bytes = state.cached(name) else { throw missing("read", name) }
+        guard name != unreadableFile else {
+            throw DiskError(operation: "read", file: name, code: 5)
+        }
         guard offset < bytes.count else { return [] }
         return Array(bytes[offset..<min(bytes.count, offset + count)])
     }

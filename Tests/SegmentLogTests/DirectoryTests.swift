@@ -142,4 +142,15 @@ struct DirectoryTests {
             try found.append([2_000])
         }
     }
+
+    @Test func `a file that cannot be read stops the start, as what it is`() throws {
+        var log = try TestLog()
+        try log.append([10, nil, 20])
+        for name in try log.disk.list() {
+            let disk = SimulatedDisk(copying: log.disk)
+            disk.unreadableFile = name
+            #expect(
+                failure(of: disk) == .disk(DiskError(operation: "read", file: name, code: 5)))
+        }
+    }
 }

@@ -199,4 +199,32 @@ struct LogWriterTests {
             throws: ReadFailure.disk(DiskError(operation: "read", file: place.file, code: 2))
         ) { try LogReader(disk: log.disk).read(place) }
     }
+
+    @Test func `a writer that failed once refuses everything`() async {
+        await #expect(processExitsWith: .failure) {
+            var log = try TestLog()
+            log.disk.failNext(.inputOutputError)
+            try? log.append([10])
+            try log.writer.perform([])
+        }
+        await #expect(processExitsWith: .failure) {
+            var log = try TestLog()
+            log.disk.failNext(.noSpace)
+            try? log.writer.prepareNext()
+            try log.writer.prepareNext()
+        }
+    }
+
+    @Test func `a term never falls, and the first entry is never cut`() async {
+        await #expect(processExitsWith: .failure) {
+            var log = try TestLog()
+            try log.store(DurableVote(term: Term(2), votedFor: nil))
+            try log.store(DurableVote(term: Term(1), votedFor: nil))
+        }
+        await #expect(processExitsWith: .failure) {
+            var log = try TestLog()
+            try log.append([10, 10])
+            try log.truncate(from: 1)
+        }
+    }
 }
