@@ -1,11 +1,12 @@
-/// SplitMix64 (Steele, Lea, Flood 2014): the same numbers from the same seed, everywhere.
+/// Seeded pseudo-random numbers: SplitMix64 (Steele, Lea, Flood, OOPSLA 2014). Not for secrets.
 ///
-/// For simulation and for deciders that are given a seed; never for secrets.
+/// Equal seeds give equal numbers, on every machine and in every build.
 package struct RandomSource: Sendable {
     private var state: UInt64
 
     package init(seed: UInt64) { state = seed }
 
+    /// The next 64 bits.
     package mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
         var mixed = state
@@ -14,9 +15,9 @@ package struct RandomSource: Sendable {
         return mixed ^ (mixed >> 31)
     }
 
-    /// A number from 0 up to, not including, `bound`, by multiplication (Lemire 2019).
-    package mutating func below(_ bound: Int) -> Int {
-        precondition(bound > 0, "no number is below \(bound)")
-        return Int(next().multipliedFullWidth(by: UInt64(bound)).high)
+    /// A number in `0..<bound`, all equally likely but for 1 part in 2⁶⁴ / `bound`.
+    package mutating func below(_ bound: UInt64) -> UInt64 {
+        precondition(bound > 0, "no number is below zero")
+        return next().multipliedFullWidth(by: bound).high
     }
 }

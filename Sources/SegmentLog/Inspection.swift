@@ -188,4 +188,6 @@ struct Inspection<D: Disk> {
 extension DiskError {
     /// ENOSPC
     package static let noSpace: Int32 = 28
+    /// EEXIST
+    package static let exists: Int32 = 17
 }

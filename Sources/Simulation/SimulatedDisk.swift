@@ -109,7 +109,7 @@ package final class SimulatedDisk: Disk {
     package func create(_ name: String, byteCount: Int) throws(DiskError) {
         try demandRunning("create", name)
         guard state.cached(name) == nil else {
-            throw DiskError(operation: "create", file: name, code: 17)
+            throw DiskError(operation: "create", file: name, code: DiskError.exists)
         }
         try perform("create", name, growth: byteCount) { $0.create(name, byteCount: byteCount) }
     }
