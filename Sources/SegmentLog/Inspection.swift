@@ -138,7 +138,10 @@ struct Inspection<D: Disk> {
         if kept == 0 { try disk.remove(last.name) }
         guard let segment = catalogue.segmentSizes.last else { return }
         let name = FileName.segment(segment.firstIndex)
-        let isClean = last.end == .open && last.byteCount >= settings.segmentBytes
+        // Zeros behind the entries: whatever cut the file here was durable before they were.
+        let isClean =
+            last.end == .open && last.byteCount > kept
+            && last.byteCount >= settings.segmentBytes
         if kept > 0, !isClean {
             try disk.resize(name, byteCount: kept)
         }
@@ -185,4 +188,6 @@ struct Inspection<D: Disk> {
 extension DiskError {
     /// ENOSPC
     package static let noSpace: Int32 = 28
+    /// EEXIST
+    package static let exists: Int32 = 17
 }

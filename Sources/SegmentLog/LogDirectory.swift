@@ -25,11 +25,14 @@ package enum LogDirectory {
         let taken = names.first { name in
             name == FileName.identity || name.hasSuffix(FileName.segmentSuffix)
         }
-        if let taken { throw DiskError(operation: "initialize", file: taken, code: 17) }
+        if let taken {
+            throw DiskError(operation: "initialize", file: taken, code: DiskError.exists)
+        }
         if names.contains(FileName.vote) {
             let bytes = try disk.read(FileName.vote, at: 0, count: VoteRecord.fileSize)
             if let known = VoteRecord.newest(in: bytes.span), known.record.vote.term > .zero {
-                throw DiskError(operation: "initialize", file: FileName.vote, code: 17)
+                throw DiskError(
+                    operation: "initialize", file: FileName.vote, code: DiskError.exists)
             }
         }
         for name in [FileName.vote, FileName.announcement, FileName.newIdentity]

@@ -27,3 +27,5 @@ package struct LogReader<D: Disk> {
         return entry
     }
 }
+
+extension LogReader: Sendable where D: Sendable {}

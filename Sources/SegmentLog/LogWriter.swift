@@ -138,6 +138,8 @@ package struct LogWriter<D: Disk> {
     }
 }
 
+extension LogWriter: Sendable where D: Sendable {}
+
 extension Disk {
     /// Writes zeros from `begin` up to `end`; none when that is not above `begin`. Durable on return.
     func writeZeros(to name: String, from begin: Int, upTo end: Int) throws(DiskError) {

@@ -73,6 +73,14 @@ package struct SegmentHeader: Equatable, Sendable {
 
 /// Whether every byte is zero.
 func isZero(_ bytes: Span<UInt8>) -> Bool {
-    for offset in 0..<bytes.count where bytes[offset] != 0 { return false }
+    var offset = 0
+    while offset + 8 <= bytes.count {
+        if bytes.littleEndian(UInt64.self, at: offset) != 0 { return false }
+        offset += 8
+    }
+    while offset < bytes.count {
+        if bytes[offset] != 0 { return false }
+        offset += 1
+    }
     return true
 }

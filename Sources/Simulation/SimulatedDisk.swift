@@ -25,9 +25,13 @@ package final class SimulatedDisk: Disk {
     private var state = SimulatedDiskState()
     private var fault: (operation: Int, kind: Fault)?
     private let capacity: Int?
+    /// Every read of this file fails with EIO.
+    package var unreadableFile: String?
     /// Operations so far that change something. Reads do not count.
     package private(set) var operationCount = 0
     package private(set) var hasCrashed = false
+    /// The operation that a planned fault met, for messages.
+    package private(set) var interrupted = ""
 
     /// `capacity`: bytes in all files together; beyond it operations fail with ENOSPC.
     package init(capacity: Int? = nil) { self.capacity = capacity }
@@ -35,6 +39,7 @@ package final class SimulatedDisk: Disk {
     /// Another disk with the same contents, durable and cached, and no plans.
     package init(copying other: SimulatedDisk) {
         state = other.state
+        interrupted = other.interrupted
         capacity = other.capacity
     }
 
@@ -94,6 +99,9 @@ package final class SimulatedDisk: Disk {
     ) throws(DiskError) -> [UInt8] {
         try demandRunning("read", name)
         guard let bytes = state.cached(name) else { throw missing("read", name) }
+        guard name != unreadableFile else {
+            throw DiskError(operation: "read", file: name, code: 5)
+        }
         guard offset < bytes.count else { return [] }
         return Array(bytes[offset..<min(bytes.count, offset + count)])
     }
@@ -101,7 +109,7 @@ package final class SimulatedDisk: Disk {
     package func create(_ name: String, byteCount: Int) throws(DiskError) {
         try demandRunning("create", name)
         guard state.cached(name) == nil else {
-            throw DiskError(operation: "create", file: name, code: 17)
+            throw DiskError(operation: "create", file: name, code: DiskError.exists)
         }
         try perform("create", name, growth: byteCount) { $0.create(name, byteCount: byteCount) }
     }
@@ -144,6 +152,7 @@ package final class SimulatedDisk: Disk {
         operationCount += 1
         if let fault, fault.operation == number {
             self.fault = nil
+            interrupted = "\(operation) of \(name)"
             if fault.kind != .noSpace { change(&state) }
             switch fault.kind {
             case .crash:

@@ -46,7 +46,8 @@ struct SimulatedDiskState {
     }
 
     mutating func write(_ parts: [[UInt8]], to name: String, at offset: Int) {
-        let bytes = Array(parts.joined())
+        var bytes: [UInt8] = []
+        for part in parts { bytes.append(contentsOf: part) }
         guard !bytes.isEmpty else { return }
         let end = offset + bytes.count
         let sectors = Self.sectors(offset..<end)
@@ -143,24 +144,18 @@ struct SimulatedDiskState {
         files[number] = File(cached: bytes, durable: bytes)
     }
 
-    /// FNV-1a over names, sizes and contents.
+    /// Checksums of names, sizes and contents, folded into one number.
     var durableFingerprint: UInt64 {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        func mix(_ byte: UInt8) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        var random = RandomSource(seed: 0)
         let names = earlierNames.first ?? cachedNames
         for name in names.keys.sorted() {
-            for byte in name.utf8 { mix(byte) }
             guard let file = names[name].flatMap({ files[$0] }) else { continue }
-            mixCount(file.durable.count, mix)
-            for byte in file.durable { mix(byte) }
+            let nameChecksum = CRC32C.checksum(Array(name.utf8).span)
+            let checksum = CRC32C.checksum(file.durable.span, continuing: nameChecksum)
+            random = RandomSource(
+                seed: random.next() ^ UInt64(checksum) << 32 ^ UInt64(file.durable.count))
         }
-        return hash
-    }
-
-    private func mixCount(_ count: Int, _ mix: (UInt8) -> Void) {
-        for shift in stride(from: 0, to: 64, by: 8) {
-            mix(UInt8(truncatingIfNeeded: count >> shift))
-        }
+        return random.next()
     }
 
     private mutating func change(_ name: String, _ body: (inout File) -> Void) {
