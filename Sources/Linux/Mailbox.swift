@@ -1,6 +1,5 @@
 internal import CLinux
 internal import Glibc
-internal import Synchronization
 
 /// An event counter of the kernel (eventfd) by which any thread wakes the one that waits.
 package struct Wakeup: ~Copyable, Sendable {
@@ -45,7 +44,7 @@ package final class Mailbox<Message: Sendable>: Sendable {
     /// Messages that may wait at once. The senders' own windows keep below it; more is a bug.
     package let limit: Int
 
-    private let waiting = Mutex<[Message]>([])
+    private let waiting = Locked<[Message]>([])
 
     /// `isBlocking`: for a reader that waits with `waitAndTake` alone, without a poller.
     package init(isBlocking: Bool = false, limit: Int = 1_048_576) throws(SystemError) {

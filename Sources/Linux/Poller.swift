@@ -20,6 +20,13 @@ package struct Readiness: Equatable, Sendable {
     package let isWritable: Bool
     /// Both directions are over, or the descriptor failed. Reported whatever the interest.
     package let isHangUp: Bool
+
+    package init(token: UInt64, isReadable: Bool, isWritable: Bool, isHangUp: Bool) {
+        self.token = token
+        self.isReadable = isReadable
+        self.isWritable = isWritable
+        self.isHangUp = isHangUp
+    }
 }
 
 /// Waits for many descriptors at once: epoll, level-triggered. Not Sendable: one thread's own.

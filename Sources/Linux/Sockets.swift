@@ -39,6 +39,8 @@ package struct ListeningSocket: ~Copyable, Sendable {
         }
     }
 
+    package consuming func close() throws(SystemError) { try descriptor.close() }
+
     /// The port that was bound.
     package func localPort() throws(SystemError) -> UInt16 {
         try portOf(descriptor.number)
@@ -125,6 +127,8 @@ package struct StreamSocket: ~Copyable, Sendable {
         _ = try checked(result, "shutdown")
     }
 
+    package consuming func close() throws(SystemError) { try descriptor.close() }
+
     package func localPort() throws(SystemError) -> UInt16 {
         try portOf(descriptor.number)
     }
@@ -135,10 +139,17 @@ package struct StreamSocket: ~Copyable, Sendable {
     }
 }
 
-/// Two connected sockets; take it apart by consuming it.
+/// Two connected sockets.
 package struct SocketPair: ~Copyable, Sendable {
     package let first: StreamSocket
     package let second: StreamSocket
+
+    /// Gives each end an owner of its own.
+    package consuming func split(
+        _ body: (consuming StreamSocket, consuming StreamSocket) throws -> Void
+    ) rethrows {
+        try body(first, second)
+    }
 }
 
 private func nameOf(_ number: Int32, peer: Bool) throws(SystemError) -> String {

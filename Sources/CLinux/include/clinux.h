@@ -94,4 +94,9 @@ uint64_t daybook_clock(int which);
 /// The environment's string number `position`, NULL past the end.
 const char *daybook_environment(size_t position);
 
+// Tell ThreadSanitizer that a lock at `place` was taken or is about to be let go of. They do
+// nothing in any other build.
+void daybook_sanitizer_acquire(void *place);
+void daybook_sanitizer_release(void *place);
+
 #endif
