@@ -1,5 +1,6 @@
 import Linux
 import Server
+import Synchronization
 
 /// A node and a gateway in one process, for `daybook serve`.
 enum Embedded {
@@ -7,13 +8,16 @@ enum Embedded {
     static func run(
         _ node: NodeConfiguration, _ gateway: GatewayConfiguration, tokenPath: String
     ) throws {
+        let signals = try Signals.Watch()
         let gatewayServer = try GatewayServer(gateway)
         let outcome = try Mailbox<String?>(isBlocking: true)
-        let pair = try StreamSocket.pair()
-        let (nodeEnd, gatewayEnd) = pair.taken()
-        try gatewayServer.adopt(gatewayEnd)
-        let nodeStopper = try startNode(node, nodeEnd, outcome, gatewayServer.stopper)
-        try Signals.stopOnSignal(gatewayServer.stopper)
+        let stopper = gatewayServer.stopper
+        var nodeStopper: @Sendable () -> Void = {}
+        try StreamSocket.pair().split { nodeEnd, gatewayEnd in
+            try gatewayServer.adopt(gatewayEnd)
+            nodeStopper = try startNode(node, nodeEnd, outcome, stopper)
+        }
+        try signals.stop(stopper)
         let port = try gatewayServer.localPort()
         StandardStream.error.write(
             "daybook serves http://127.0.0.1:\(port); administrator's token: \(tokenPath)\n")
@@ -30,11 +34,11 @@ enum Embedded {
         _ outcome: Mailbox<String?>, _ stopGateway: @escaping @Sendable () -> Void
     ) throws -> @Sendable () -> Void {
         let started = try Mailbox<Result<@Sendable () -> Void, NodeFailure>>(isBlocking: true)
-        let end = SocketBox(socket)
+        let end = Mutex<StreamSocket?>(socket)
         let thread = try Thread.start(name: "node") {
             do {
                 let server = try NodeServer(configuration)
-                try server.adopt(end.take())
+                if let socket = end.withLock({ $0.take() }) { try server.adopt(socket) }
                 started.put(.success(server.stopper))
                 try server.run()
                 outcome.put(nil)

@@ -1,3 +1,4 @@
+import Consensus
 import Gateway
 import Linux
 import Records
@@ -67,8 +68,9 @@ enum ServerCommands {
         configuration.listen = arguments.value("listen")
         configuration.settings = try replicaSettings(arguments)
         _ = try Process.raiseDescriptorLimit()
+        let signals = try Signals.Watch()
         let server = try NodeServer(configuration)
-        try Signals.stopOnSignal(server.stopper)
+        try signals.stop(server.stopper)
         try server.run()
     }
 
@@ -107,8 +109,9 @@ enum ServerCommands {
         let configuration = try gatewayConfiguration(
             arguments, clusterID: genesis.clusterID, members: members)
         _ = try Process.raiseDescriptorLimit()
+        let signals = try Signals.Watch()
         let server = try GatewayServer(configuration)
-        try Signals.stopOnSignal(server.stopper)
+        try signals.stop(server.stopper)
         try server.run()
     }
 
