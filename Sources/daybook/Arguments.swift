@@ -11,8 +11,12 @@ struct Arguments {
                 if place + 1 < words.count, !words[place + 1].hasPrefix("--") {
                     values[name] = words[place + 1]
                     place += 1
-                } else { values[name] = "true" }
-            } else { positional.append(word) }
+                } else {
+                    values[name] = "true"
+                }
+            } else {
+                positional.append(word)
+            }
             place += 1
         }
     }

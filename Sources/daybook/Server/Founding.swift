@@ -8,7 +8,8 @@ enum Founding {
     static let genesisLimit = 1_024 * 1_024
 
     /// Makes a new cluster: its genesis entry and its administrator's token.
-    static func makeCluster(_ members: [Member], now: Timestamp) -> (genesis: Entry, token: String) {
+    static func makeCluster(_ members: [Member], now: Timestamp) -> (genesis: Entry, token: String)
+    {
         let secret = RandomBytes.make(count: TokenText.secretByteCount)
         let id = TokenID(RandomBytes.makeSeed())
         let administrator = TokenRow(
