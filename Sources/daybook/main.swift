@@ -1,1 +1,3 @@
-print("")
+import Linux
+
+Process.exit(CommandLineProgram.run(Array(CommandLine.arguments.dropFirst())).rawValue)

@@ -1,0 +1,48 @@
+extension CommandTable {
+    static let clientCommands: [Command] = [
+        Command(
+            words: ["status"], summary: "show the cluster's nodes and whether it takes events",
+            details: "Ends with 3 when the cluster takes no events.",
+            flags: Flag.connection + [.json],
+            examples: [
+                "daybook status --token-file admin-token",
+                "daybook status --to http://gateway:7400 --json",
+            ], run: StatusCommand.run),
+        Command(
+            words: ["history"], operands: "UNIQUE_ID", operandCount: 1,
+            summary: "show all revisions of one event",
+            flags: Flag.connection + [
+                .json, .toggle("stale", "accept what one node knows, without a majority"),
+            ],
+            examples: [
+                "daybook history nightly-import-17", "daybook history --json nightly-import-17",
+                "daybook history --json -- --an-id-with-dashes",
+            ], run: HistoryCommand.run),
+        Command(
+            words: ["token", "create"], summary: "make a token and show its secret once",
+            flags: Flag.connection + [
+                .value("application", "SLUG", "the application that it belongs to"),
+                .value("name", "NAME", "what people call it"),
+                .repeated("permission", "P", "RESOURCE/ACTION, RESOURCE/* or *; may be repeated"),
+                .value("kind", "KIND", "app or admin; app by default"),
+                .value("out", "FILE", "write the secret there, for the owner alone, unseen"), .json,
+            ],
+            examples: [
+                "daybook token create --application planoorder --name imports --out imports.token",
+                "daybook token create --application planox2 --permission audit_events_fmp/create",
+                "daybook token create --kind admin --name second --out second.token",
+            ], run: TokenCommand.create),
+        Command(
+            words: ["token", "index"], summary: "list the tokens, without their secrets",
+            flags: Flag.connection + [.json],
+            examples: ["daybook token index", "daybook token index --json"],
+            run: TokenCommand.index),
+        Command(
+            words: ["token", "revoke"], operands: "ID", operandCount: 1,
+            summary: "end a token for good", flags: Flag.connection,
+            examples: [
+                "daybook token revoke 0123456789abcdef",
+                "daybook token revoke 0123456789abcdef --token-file admin-token",
+            ], run: TokenCommand.revoke),
+    ]
+}
