@@ -45,7 +45,7 @@ let package = Package(
 
         // Words and bytes.
         module("Bytes", imports: ["CChecksum"]),
-        module("Crypto", imports: ["COpenSSL"]),
+        module("Crypto", imports: ["Bytes", "COpenSSL"]),
         module("JSON", imports: ["Bytes"]),
         module("Records", imports: ["Bytes", "Crypto", "JSON"]),
 
