@@ -3,25 +3,6 @@ package import Bytes
 // The bodies of entries that change the cluster and its files. They are in the format from its first
 // version (docs/reference/record-format.md has the tables), whether or not a command writes them yet.
 
-/// A SHA-256 digest or another 32 bytes that name something.
-package struct Digest: Hashable, Sendable {
-    package static let byteCount = 32
-
-    package let bytes: [UInt8]
-
-    /// Traps unless `bytes` are 32.
-    package init(_ bytes: [UInt8]) {
-        precondition(bytes.count == Self.byteCount, "a digest of \(bytes.count) bytes")
-        self.bytes = bytes
-    }
-
-    package init(_ cursor: inout ByteCursor, _ bytes: Span<UInt8>) throws(ByteDefect) {
-        self.bytes = bytes.copy(try cursor.take(Self.byteCount))
-    }
-
-    package func append(to output: inout [UInt8]) { output.append(contentsOf: bytes) }
-}
-
 /// What ends a segment besides its place: what a table of the state said, and who had what.
 ///
 /// A SEAL with an empty body says neither; so do those of clusters that write no state tables.

@@ -1,4 +1,4 @@
-import Bytes
+package import Bytes
 
 /// What a compaction leaves of a record (resource 3), or an erasure (resource 4).
 ///

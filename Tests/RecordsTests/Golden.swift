@@ -18,7 +18,8 @@ enum Golden {
         {
             digits.append(contentsOf: line.filter { $0 != UInt8(ascii: " ") })
         }
-        return try #require(Hex.decode(digits))
+        let decoded = Hex.decode(digits.span)
+        return try #require(decoded)
     }
 
     static func entry(_ name: String) throws -> Entry { try Entry(verifying: bytes(name)) }

@@ -109,21 +109,19 @@ import Testing
         let end = entry.header.bodyRange.upperBound
         let first = try RecordView(decoding: bytes, at: EntryHeader.encodedSize, end: end)
         let second = try RecordView(decoding: bytes, at: first.range.upperBound, end: end)
-        var leaf = [UInt8](repeating: 0, count: Leaf.entryByteCount)
-        Leaf.makeEntry(
+        var leaf = Leaf(hash: SHA256())
+        let secondLeaf = leaf.entry(
             of: second, in: bytes, sequence: Sequence(1),
-            recordedAt: entry.header.timestamp.advanced(byMicroseconds: 1), hash: SHA256(),
-            into: &leaf)
+            recordedAt: entry.header.timestamp.advanced(byMicroseconds: 1))
         let stub = RecordStub.compacted(
-            leafEntry: leaf, contentDigest: Digest(bytes.copy(second.digest)),
+            leafEntry: secondLeaf, contentDigest: Digest(bytes.copy(second.digest)),
             salt: bytes.copy(second.salt), revision: Revision(2),
             uniqueID: Array("Übung-2".utf8))
         try check(stub, "record-stub", Sequence(1))
-        Leaf.makeEntry(
-            of: first, in: bytes, sequence: .zero, recordedAt: entry.header.timestamp,
-            hash: SHA256(), into: &leaf)
+        let firstLeaf = leaf.entry(
+            of: first, in: bytes, sequence: .zero, recordedAt: entry.header.timestamp)
         try check(
-            .erased(leafEntry: leaf, closedMark: Golden.digest(0x5C)), "record-erased", .zero)
+            .erased(leafEntry: firstLeaf, closedMark: Golden.digest(0x5C)), "record-erased", .zero)
     }
 
     private func check(_ stub: RecordStub, _ name: String, _ sequence: Sequence) throws {

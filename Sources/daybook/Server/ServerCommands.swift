@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 import Consensus
 import Gateway
 import Linux
@@ -154,11 +153,5 @@ enum ServerCommands {
         nodeConfiguration.inProcess = true
         nodeConfiguration.settings = try replicaSettings(arguments)
         try Embedded.run(nodeConfiguration, gatewayConfiguration, tokenPath: tokenPath)
-=======
-/// The commands that run or make parts of a cluster.
-enum ServerCommands {
-    static func run(_ name: String, _ arguments: Arguments) throws {
-        throw CommandFailure(.local, "\(name) is not part of this build")
->>>>>>> cli
     }
 }
