@@ -45,13 +45,13 @@ let package = Package(
 
         // Words and bytes.
         module("Bytes", imports: ["CChecksum"]),
-        module("Crypto", imports: ["COpenSSL"]),
+        module("Crypto", imports: ["Bytes", "COpenSSL"]),
         module("JSON", imports: ["Bytes"]),
         module("Records", imports: ["Bytes", "Crypto", "JSON"]),
 
         // Deciders.
         module("HTTPWire", imports: ["Bytes"]),
-        module("Consensus", imports: ["Records"]),
+        module("Consensus", imports: ["Bytes", "Records"]),
         module("Ledger", imports: ["Bytes", "Crypto", "Records"]),
         module("SegmentLog", imports: ["Bytes", "Records"]),
         module("PeerWire", imports: ["Bytes", "Consensus", "Ledger", "Records"]),
@@ -95,7 +95,7 @@ let package = Package(
         tests(of: "JSON", imports: ["Bytes"]),
         tests(of: "Records", imports: ["Bytes", "Crypto", "JSON"], resources: [.copy("Golden")]),
         tests(of: "HTTPWire", imports: ["Bytes"]),
-        tests(of: "Consensus", imports: ["Records"], resources: [.copy("Scenarios")]),
+        tests(of: "Consensus", imports: ["Bytes", "Records"], resources: [.copy("Scenarios")]),
         tests(of: "Ledger", imports: ["Bytes", "Crypto", "Records"]),
         tests(of: "SegmentLog", imports: ["Bytes", "Records", "Simulation"]),
         tests(of: "PeerWire", imports: ["Bytes", "Consensus", "Ledger", "Records"]),

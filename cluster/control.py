@@ -23,10 +23,13 @@ def say(text):
 
 def run(arguments, what):
     """Runs a short command of ours; its words reach the user only when it fails."""
-    result = subprocess.run(
-        arguments, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
-        check=False,
-    )
+    try:
+        result = subprocess.run(
+            arguments, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise Failure(f"{what} took more than a minute") from None
     if result.returncode != 0:
         raise Failure(f"{what} failed:\n{(result.stderr or result.stdout).strip()}")
 
@@ -233,36 +236,35 @@ def restart(cluster, options):
         member = member_of(cluster, options.node)
         processes.end(cluster.pids(member), GRACE_SECONDS)
         check_ports(cluster, [member])
+        # Whatever comes next, it is a member of the cluster again: `stop` ends it.
         started = []
-        try:
-            launch(cluster, member, started)
-            joined = wait_until(joining(cluster, member), JOIN_SECONDS, cluster, started)
-        except BaseException:
-            processes.end([child.pid for _, child in started], GRACE_SECONDS)
-            raise
+        launch(cluster, member, started)
+        joined = wait_until(joining(cluster, member), JOIN_SECONDS, cluster, started)
         name, pid = name_of(member), started[0][1].pid
         if not joined:
             raise Failure(
                 f"{name} runs (pid {pid}) but did not join within {JOIN_SECONDS} s; "
                 f"see cluster/run logs {member} --ports {cluster.base}")
-        say(f"{name.capitalize()} runs and has joined (pid {pid}).")
+        say(f"{name[0].upper()}{name[1:]} runs (pid {pid}).")
 
 
 def joining(cluster, member):
     """A condition: the gateway serves, or the node has what was committed when it came back."""
-    if member == "gateway":
-        return cluster.is_ready
+    port = cluster.base if member == "gateway" else cluster.port(member)
     running = sum(cluster.pid(node) is not None for node in cluster.nodes)
     if running <= len(cluster.nodes) // 2:
-        say(f"{running} of {len(cluster.nodes)} nodes run: it joins when a majority does.")
-        return lambda: True
+        say(f"{running} of {len(cluster.nodes)} nodes run: nothing is served without a majority.")
+        return lambda: processes.accepts(port)
+    if member == "gateway":
+        return cluster.is_ready
     if cluster.pid("gateway") is None:
-        raise Failure("the gateway is down, so nobody can tell when the node has joined")
+        say("The gateway is down: nobody can tell when the node has joined.")
+        return lambda: processes.accepts(port)
     goal = []
 
     def has_joined():
         # The gateway may still believe what it saw before the restart.
-        if not processes.accepts(cluster.port(member)):
+        if not processes.accepts(port):
             return False
         view = cluster.view()
         leader = next((node for node in view.values() if node.get("role") == "leader"), None)
@@ -374,14 +376,14 @@ def main():
     options = parse(sys.argv[1:])
     try:
         options.run(Cluster(options.ports, options.topology), options)
-    except Failure as failure:
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except (Failure, RuntimeError, OSError) as failure:
         print(f"cluster/run: {failure}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
     return 0
 
 

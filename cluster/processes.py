@@ -39,7 +39,7 @@ def find(role, flag, path):
 def launch(arguments, log):
     """Starts a process that keeps nothing of ours: own session, no inherited descriptor."""
     with open(log, "ab") as output:
-        return subprocess.Popen(
+        child = subprocess.Popen(
             arguments,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -48,6 +48,15 @@ def launch(arguments, log):
             start_new_session=True,
             cwd="/",
         )
+    # The program is loaded a moment before /proc shows its arguments, by which it is found.
+    deadline = time.monotonic() + 5
+    while arguments_of(child.pid) != arguments and child.poll() is None:
+        if time.monotonic() > deadline:
+            child.kill()
+            child.wait()
+            raise RuntimeError(f"process {child.pid} does not become {arguments[0]}")
+        time.sleep(0.001)
+    return child
 
 
 class Ending:

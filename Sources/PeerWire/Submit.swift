@@ -74,20 +74,17 @@ package struct Receipt: Equatable, Sendable {
     package var revision: Revision
     package var sequence: Sequence
     package var recordedAt: Timestamp
-    package var salt: [UInt8]
-    package var leafHash: [UInt8]
+    package var salt: Identifier
+    package var leafHash: Digest
 
     package init(verdict: Verdict, revision: Revision) {
         self.verdict = verdict
         self.revision = revision
         sequence = .zero
         recordedAt = .absent
-        salt = Self.noSalt
-        leafHash = Self.noHash
+        salt = Identifier(high: 0, low: 0)
+        leafHash = .zero
     }
-
-    package static let noSalt = [UInt8](repeating: 0, count: 16)
-    package static let noHash = [UInt8](repeating: 0, count: 32)
 
     package init(at offset: Int, _ bytes: Span<UInt8>) throws(ByteDefect) {
         guard offset + Self.encodedSize <= bytes.count,
@@ -97,8 +94,8 @@ package struct Receipt: Equatable, Sendable {
         revision = Revision(bytes.littleEndian(at: offset + 4))
         sequence = Sequence(bytes.littleEndian(at: offset + 8))
         recordedAt = Timestamp(microseconds: bytes.littleEndian(at: offset + 16))
-        salt = bytes.copy(offset + 24..<offset + 40)
-        leafHash = bytes.copy(offset + 40..<offset + 72)
+        salt = Identifier(bytes, at: offset + 24)
+        leafHash = Digest(bytes, at: offset + 40)
     }
 }
 
@@ -126,8 +123,8 @@ package enum Receipts {
         payload.append(littleEndian: receipt.revision.value)
         payload.append(littleEndian: receipt.sequence.value)
         payload.append(littleEndian: receipt.recordedAt.microseconds)
-        payload.append(contentsOf: receipt.salt)
-        payload.append(contentsOf: receipt.leafHash)
+        receipt.salt.append(to: &payload)
+        receipt.leafHash.append(to: &payload)
     }
 
     package struct Head: Equatable, Sendable {

@@ -128,7 +128,8 @@ extension Replica {
 
     /// Whether the token that is named in `range` may still write.
     private func mayWrite(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
-        guard let id = TokenID(bytes.copy(range)), let token = ledger.directory.token(id) else {
+        guard let id = TokenID(bytes.extracting(range)), let token = ledger.directory.token(id)
+        else {
             return false
         }
         return token.revokedAt == nil && !commands.isRevoking(id)
@@ -192,7 +193,7 @@ extension Replica {
     }
 
     /// What to tell of one event; nil with a failure set when its entry cannot be read.
-    private func receipt(
+    private mutating func receipt(
         _ decision: PendingSubmit.Decision, into outcome: inout ReplicaOutcome
     ) -> Receipt? {
         switch decision {
@@ -205,7 +206,7 @@ extension Replica {
         }
     }
 
-    private func receipt(
+    private mutating func receipt(
         _ verdict: Receipt.Verdict, of row: RevisionIndex.Row, into outcome: inout ReplicaOutcome
     ) -> Receipt? {
         guard let entry = entry(at: row.entry, into: &outcome) else { return nil }
@@ -222,10 +223,9 @@ extension Replica {
         var receipt = Receipt(verdict: verdict, revision: row.revision)
         receipt.sequence = row.sequence
         receipt.recordedAt = entry.header.timestamp.advanced(byMicroseconds: ordinal)
-        receipt.salt = bytes.copy(record.salt)
-        receipt.leafHash = Leaf.hash(
-            of: record, in: bytes, sequence: row.sequence, recordedAt: receipt.recordedAt,
-            hash: hash)
+        receipt.salt = Identifier(bytes, at: record.salt.lowerBound)
+        receipt.leafHash = leaf.hash(
+            of: record, in: bytes, sequence: row.sequence, recordedAt: receipt.recordedAt)
         return receipt
     }
 

@@ -28,7 +28,7 @@ package struct Replica {
     package internal(set) var catalogue: Catalogue
     let source: any EntrySource
     let salts: KeyStream
-    let hash = SHA256()
+    var leaf = Leaf(hash: SHA256())
 
     var cache = EntryCache()
     var core = Outcome()

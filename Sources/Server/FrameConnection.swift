@@ -11,13 +11,18 @@ final class FrameConnection {
     var frames = FrameBuffer()
     private(set) var output: [UInt8] = []
     private var outputStart = 0
-    private var interest = Interest.read
+    private var interest: Interest
     /// In a list of connections with output to flush at the end of the turn.
     var isQueued = false
 
-    init(socket: consuming StreamSocket, token: UInt64) {
+    /// Registers the socket: for writing too while it connects.
+    init(
+        socket: consuming StreamSocket, token: UInt64, isConnecting: Bool, poller: Poller
+    ) throws(SystemError) {
         self.socket = socket
         self.token = token
+        interest = isConnecting ? [.read, .write] : .read
+        try poller.register(self.socket.descriptor, token: token, interest: interest)
     }
 
     var pendingBytes: Int { output.count - outputStart }

@@ -102,9 +102,11 @@ extension Cluster {
     }
 
     /// Moves the clock and ticks whoever is due, in the order of their numbers.
-    mutating func advance(milliseconds: UInt64) {
+    mutating func advance(milliseconds: UInt64, except paused: Int? = nil) {
         now = now.advanced(byNanoseconds: milliseconds * 1_000_000)
-        for id in 1...nodes.count where self[id].core.nextDeadline() <= now { tick(id) }
+        for id in 1...nodes.count where self[id].core.nextDeadline() <= now && id != paused {
+            tick(id)
+        }
     }
 
     mutating func propose(_ id: Int, byteCount: Int = 100) {

@@ -37,6 +37,9 @@ struct RandomRun {
     var cluster: Cluster
     private var random: RandomSource
     private var size: Int
+    /// Hears nothing and does nothing of its own accord, as a stopped process; clients reach it
+    /// before the network does.
+    private var paused: Int?
     // Each seed has its own weather.
     /// One packet in this many is taken out of order.
     private let order: UInt64
@@ -69,13 +72,15 @@ struct RandomRun {
         switch random.below(200) {
         case 0..<90: deliver()
         case 90..<140: cluster.sync(pick(), count: Int(random.below(3)) + 1)
-        case 140..<160: cluster.advance(milliseconds: random.below(40) + 1)
+        case 140..<160: cluster.advance(milliseconds: random.below(40) + 1, except: paused)
         case 160..<180: propose()
         case 180..<184: restart()
         case 184: cut()
         case 185..<188: cluster.heal()
-        case 188: cluster.advance(milliseconds: random.below(1_000))
+        case 188: cluster.advance(milliseconds: random.below(1_000), except: paused)
         case 189: stand()
+        case 190: paused = anyLeader()
+        case 191, 192: paused = nil
         default: if let leader = anyLeader() { cluster.read(leader) }
         }
     }
@@ -86,6 +91,7 @@ struct RandomRun {
             let count = UInt64(cluster.network.count)
             let place = random.below(order) == 0 ? Int(random.below(count)) : 0
             let packet = cluster.network[place]
+            if Int(packet.to.value) == paused { continue }
             switch random.below(40) {
             case 0..<lossRate: cluster.network.remove(at: place)
             case 39:
@@ -118,8 +124,12 @@ struct RandomRun {
 
     /// Others may be overdue by then and act late, a leader on stepping down included.
     private mutating func stand() {
-        let id = pick()
-        if cluster[id].isRunning, cluster[id].core.role != .leader { cluster.stand(id) }
+        for _ in 0...random.below(2) {
+            let id = pick()
+            if cluster[id].isRunning, cluster[id].core.role != .leader, id != paused {
+                cluster.stand(id)
+            }
+        }
     }
 
     private mutating func restart() {

@@ -62,7 +62,10 @@ package struct GatewayCore {
     package let settings: GatewaySettings
     package let times: TimeReading
     /// nil until a node has told it.
-    package var directory: Directory?
+    package var directory: Directory? {
+        didSet { checkedTokens.forget() }
+    }
+    var checkedTokens = CheckedTokens()
     /// The stored record of the event that was admitted last.
     package var draft: [UInt8] = []
     let hash = SHA256()
@@ -119,12 +122,12 @@ package struct GatewayCore {
     ) throws(Refusal) -> Admission {
         guard route.needsToken else { return try open(route, head, bytes) }
         if route.surface == .native {
-            let token = try nativeToken(head, bytes)
-            try authorize(token, for: route)
-            return try admitNative(route, head, bytes, token)
+            let credential = try nativeCredential(head, bytes)
+            try authorize(credential.token, for: route)
+            return try admitNative(route, head, bytes, credential)
         }
         try set.read(bytes, body: body, query: head.query)
-        let credential = try credential(head, bytes, set)
+        let credential = try credential(head, bytes)
         try authorize(credential.token, for: route)
         switch route.action {
         case .createEvent: return try admitEvent(credential, bytes)
@@ -193,7 +196,7 @@ package struct GatewayCore {
     /// Appends the event that was read last to `draft`, as a stored record.
     mutating func encodeDraft(_ credential: Credential) {
         RecordEncoder.append(
-            reading.parameters, values: set.text, application: Array(credential.application.utf8),
+            reading.parameters, values: set.text, application: credential.applicationBytes,
             writtenBy: credential.writtenBy, hash: hash, to: &draft)
     }
 

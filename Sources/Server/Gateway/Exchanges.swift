@@ -24,11 +24,8 @@ extension GatewayServer {
     }
 
     private func bodyLimit(_ connection: ClientConnection) -> Int {
-        let head = connection.http.head
         let bytes = connection.http.bytes
-        let match = RouteTable.match(head.method, path: head.path, in: bytes.span)
-        if case .route(let route) = match { return route.bodyLimit }
-        return GatewayLimits.bodyBytes
+        return RouteTable.bodyLimit(path: connection.http.head.path, in: bytes.span)
     }
 
     private func handle(_ connection: ClientConnection, isOversized: Bool, now: Instant) {

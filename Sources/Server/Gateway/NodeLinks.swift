@@ -10,10 +10,9 @@ import Records
 extension GatewayServer {
     /// Takes over one end of a connection inside this process, to the only node.
     package func adopt(_ socket: consuming StreamSocket) throws {
-        let connection = FrameConnection(socket: socket, token: takeLinkToken())
-        try poller.register(
-            connection.socket.descriptor, token: connection.token, interest: [.read, .write])
-        links[0].state = .connecting(connection)
+        links[0].state = .connecting(
+            try FrameConnection(
+                socket: socket, token: takeLinkToken(), isConnecting: true, poller: poller))
     }
 
     private func takeLinkToken() -> UInt64 {
@@ -27,11 +26,10 @@ extension GatewayServer {
             guard case .waiting(let until) = link.state, until <= now else { continue }
             do {
                 let socket = try StreamSocket.connect(to: try SocketAddress(link.address))
-                let connection = FrameConnection(socket: socket, token: takeLinkToken())
-                try poller.register(
-                    connection.socket.descriptor, token: connection.token,
-                    interest: [.read, .write])
-                link.state = .connecting(connection)
+                link.state = .connecting(
+                    try FrameConnection(
+                        socket: socket, token: takeLinkToken(), isConnecting: true,
+                        poller: poller))
             } catch {
                 link.backOff(now: now)
             }

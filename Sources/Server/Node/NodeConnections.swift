@@ -24,7 +24,7 @@ extension NodeServer {
 
     /// Takes over the other end of a connection inside this process.
     package func adopt(_ socket: consuming StreamSocket) throws {
-        try accept(FrameConnection(socket: socket, token: takeToken()))
+        try accept(socket)
     }
 
     func takeToken() -> UInt64 {
@@ -37,17 +37,17 @@ extension NodeServer {
         while true {
             do {
                 guard let socket = try listener.socket.accept() else { return }
-                try accept(FrameConnection(socket: socket, token: takeToken()))
-            } catch let error as SystemError {
+                try accept(socket)
+            } catch {
                 log.write(.warning, "accept failed", [("why", "\(error)")])
                 return
             }
         }
     }
 
-    private func accept(_ connection: FrameConnection) throws {
-        try poller.register(
-            connection.socket.descriptor, token: connection.token, interest: .read)
+    private func accept(_ socket: consuming StreamSocket) throws(SystemError) {
+        let connection = try FrameConnection(
+            socket: socket, token: takeToken(), isConnecting: false, poller: poller)
         accepted[connection.token] = AcceptedConnection(connection)
     }
 
@@ -189,11 +189,9 @@ extension NodeServer {
             guard case .waiting(let until) = link.state, until <= now else { continue }
             do {
                 let socket = try StreamSocket.connect(to: try SocketAddress(link.address))
-                let connection = FrameConnection(socket: socket, token: takeToken())
-                try poller.register(
-                    connection.socket.descriptor, token: connection.token,
-                    interest: [.read, .write])
-                link.state = .connecting(connection)
+                link.state = .connecting(
+                    try FrameConnection(
+                        socket: socket, token: takeToken(), isConnecting: true, poller: poller))
             } catch {
                 link.backOff(now: now)
             }

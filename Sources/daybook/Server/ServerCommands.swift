@@ -1,6 +1,157 @@
-/// The commands that run or make parts of a cluster.
+import Consensus
+import Gateway
+import Linux
+import Records
+import Replica
+import Server
+
+/// The commands that run or make parts of a cluster: init, node, gateway, serve.
 enum ServerCommands {
     static func run(_ name: String, _ arguments: Arguments) throws {
-        throw CommandFailure(.local, "\(name) is not part of this build")
+        switch name {
+        case "init": try initialize(arguments)
+        case "node": try runNode(arguments)
+        case "gateway": try runGateway(arguments)
+        case "serve": try serve(arguments)
+        default: preconditionFailure("\(name) is no server command")
+        }
+    }
+
+    private static func required(_ arguments: Arguments, _ flag: String) throws -> String {
+        guard let value = arguments.value(flag) else { throw NodeFailure("--\(flag) is missing") }
+        return value
+    }
+
+    // MARK: init
+
+    private static func initialize(_ arguments: Arguments) throws {
+        switch arguments.positional.first {
+        case "cluster": try initializeCluster(arguments)
+        case "node": try initializeNode(arguments)
+        default: throw NodeFailure("say `daybook init cluster` or `daybook init node`")
+        }
+    }
+
+    private static func initializeCluster(_ arguments: Arguments) throws {
+        let genesisPath = try required(arguments, "genesis")
+        let tokenPath = try required(arguments, "admin-token-file")
+        for path in [genesisPath, tokenPath] where SmallFile.exists(path) {
+            throw NodeFailure("\(path) exists already; a cluster is made once")
+        }
+        let members = try Founding.members(try required(arguments, "members"))
+        let (entry, token) = Founding.makeCluster(members, now: Founding.now)
+        try SmallFile.writeDurably(tokenPath, Array((token + "\n").utf8), mode: 0o600)
+        try SmallFile.writeDurably(genesisPath, entry.bytes, mode: 0o600)
+        let genesis = try Genesis(entry)
+        StandardStream.output.write(
+            "cluster \(genesis.clusterID) of \(members.count) members: \(genesisPath)\n"
+                + "administrator's token: \(tokenPath)\n")
+    }
+
+    private static func initializeNode(_ arguments: Arguments) throws {
+        let (entry, genesis) = try Founding.readGenesis(try required(arguments, "genesis"))
+        guard let number = UInt32(try required(arguments, "node")) else {
+            throw NodeFailure("--node takes a number")
+        }
+        let directory = try required(arguments, "data")
+        try NodeDirectory.found(
+            directory, genesis: entry, node: NodeID(number),
+            incarnation: Founding.makeIdentifier())
+        StandardStream.output.write(
+            "node \(number) of cluster \(genesis.clusterID): \(directory)\n")
+    }
+
+    // MARK: node
+
+    private static func runNode(_ arguments: Arguments) throws {
+        var configuration = NodeConfiguration(directory: try required(arguments, "data"))
+        configuration.listen = arguments.value("listen")
+        configuration.settings = try replicaSettings(arguments)
+        _ = try Process.raiseDescriptorLimit()
+        let signals = try Signals.Watch()
+        let server = try NodeServer(configuration)
+        try signals.stop(server.stopper)
+        try server.run()
+    }
+
+    private static func replicaSettings(_ arguments: Arguments) throws -> ReplicaSettings {
+        var settings = ReplicaSettings()
+        let timeout = try milliseconds(arguments, "election-timeout-ms", default: 500)
+        settings.consensus.electionTimeoutNanoseconds = timeout
+        settings.consensus.heartbeatNanoseconds = timeout / 5
+        settings.statusNanoseconds = min(timeout / 5, settings.statusNanoseconds)
+        return settings
+    }
+
+    private static func milliseconds(
+        _ arguments: Arguments, _ flag: String, default standard: UInt64
+    ) throws -> UInt64 {
+        guard let text = arguments.value(flag) else { return standard * 1_000_000 }
+        guard let value = UInt64(text), (10...600_000).contains(value) else {
+            throw NodeFailure("--\(flag) takes milliseconds from 10 to 600000")
+        }
+        return value * 1_000_000
+    }
+
+    // MARK: gateway
+
+    private static func runGateway(_ arguments: Arguments) throws {
+        let (_, genesis) = try Founding.readGenesis(try required(arguments, "genesis"))
+        var members = genesis.members
+        if let text = arguments.value("nodes") {
+            let addresses = text.split(separator: ",").map(String.init)
+            guard addresses.count == members.count else {
+                throw NodeFailure(
+                    "--nodes names \(addresses.count) addresses for \(members.count) members")
+            }
+            members = zip(members, addresses).map { Member(id: $0.id, address: $1) }
+        }
+        let configuration = try gatewayConfiguration(
+            arguments, clusterID: genesis.clusterID, members: members)
+        _ = try Process.raiseDescriptorLimit()
+        let signals = try Signals.Watch()
+        let server = try GatewayServer(configuration)
+        try signals.stop(server.stopper)
+        try server.run()
+    }
+
+    private static func gatewayConfiguration(
+        _ arguments: Arguments, clusterID: Identifier, members: [Member]
+    ) throws -> GatewayConfiguration {
+        var configuration = GatewayConfiguration(
+            listen: arguments.value("listen") ?? "127.0.0.1:7400", clusterID: clusterID,
+            members: members, version: Version.text)
+        configuration.settings.requestDeadlineNanoseconds = try milliseconds(
+            arguments, "request-deadline-ms", default: 5_000)
+        return configuration
+    }
+
+    // MARK: serve
+
+    /// One process: a one-node cluster and its gateway, joined by a socket pair.
+    private static func serve(_ arguments: Arguments) throws {
+        let directory = try required(arguments, "data")
+        let genesisPath = directory + "/genesis"
+        let tokenPath = directory + "/admin-token"
+        try SmallFile.createDirectory(directory)
+        if !SmallFile.exists(genesisPath) {
+            let member = Member(id: NodeID(1), address: "127.0.0.1:7401")
+            let (entry, token) = Founding.makeCluster([member], now: Founding.now)
+            try SmallFile.writeDurably(tokenPath, Array((token + "\n").utf8), mode: 0o600)
+            try SmallFile.writeDurably(genesisPath, entry.bytes, mode: 0o600)
+        }
+        let (entry, genesis) = try Founding.readGenesis(genesisPath)
+        let data = directory + "/node"
+        if !SmallFile.exists(data + "/identity") {
+            try NodeDirectory.found(
+                data, genesis: entry, node: NodeID(1), incarnation: Founding.makeIdentifier())
+        }
+        _ = try Process.raiseDescriptorLimit()
+        let gatewayConfiguration = try gatewayConfiguration(
+            arguments, clusterID: genesis.clusterID, members: genesis.members)
+        var nodeConfiguration = NodeConfiguration(directory: data)
+        nodeConfiguration.inProcess = true
+        nodeConfiguration.settings = try replicaSettings(arguments)
+        try Embedded.run(nodeConfiguration, gatewayConfiguration, tokenPath: tokenPath)
     }
 }

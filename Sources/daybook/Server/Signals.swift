@@ -1,0 +1,27 @@
+import Linux
+
+/// Ending a server cleanly on SIGTERM or SIGINT.
+enum Signals {
+    /// Takes over the signals. Make it on the first thread, before any other thread is started:
+    /// threads inherit which signals are blocked.
+    final class Watch: Sendable {
+        private let watch: SignalWatch
+
+        init() throws { watch = try SignalWatch() }
+
+        /// Calls `stop` on a thread of its own when the first SIGTERM or SIGINT comes.
+        func stop(_ stop: @escaping @Sendable () -> Void) throws {
+            let thread = try Thread.start(name: "signals") { [self] in
+                guard let poller = try? Poller() else { return }
+                try? poller.register(watch.descriptor, token: 0, interest: .read)
+                var ready: [Readiness] = []
+                while true {
+                    try? poller.wait(timeoutNanoseconds: nil, into: &ready)
+                    guard !ready.isEmpty, let signal = try? watch.next() else { continue }
+                    if signal != .hangUp { return stop() }
+                }
+            }
+            _ = consume thread
+        }
+    }
+}
