@@ -32,6 +32,9 @@ package enum Base64 {
 
     /// The bytes that `text` stands for, in either alphabet (but not both in one text), padding
     /// optional; nil when it is malformed, has bits left over, or white space in it.
+    package static func decode(_ text: String) -> [UInt8]? { decode(Array(text.utf8).span) }
+
+    /// The same for text as bytes.
     package static func decode(_ text: Span<UInt8>) -> [UInt8]? {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count / 4 * 3)

@@ -21,6 +21,17 @@ package struct Digest: Hashable, Sendable, CustomStringConvertible {
         fourth = bytes.littleEndian(at: offset + 24)
     }
 
+    /// Takes over 32 bytes.
+    package init(_ bytes: [UInt8]) {
+        precondition(bytes.count == Self.byteCount, "a digest of \(bytes.count) bytes")
+        self.init(bytes.span, at: 0)
+    }
+
+    /// Reads the next 32 bytes.
+    package init(_ cursor: inout ByteCursor, _ bytes: Span<UInt8>) throws(ByteDefect) {
+        self.init(bytes, at: try cursor.take(Self.byteCount).lowerBound)
+    }
+
     package func append(to bytes: inout [UInt8]) {
         bytes.append(littleEndian: first)
         bytes.append(littleEndian: second)

@@ -30,6 +30,9 @@ package enum Hex {
 
     /// The bytes that `text` stands for; nil when it has an odd length or another character.
     /// Upper-case digits are read too.
+    package static func decode(_ text: String) -> [UInt8]? { decode(Array(text.utf8).span) }
+
+    /// The same for text as bytes.
     package static func decode(_ text: Span<UInt8>) -> [UInt8]? {
         guard text.count % 2 == 0 else { return nil }
         var bytes: [UInt8] = []

@@ -158,7 +158,7 @@ struct HTTPResponseReader: Sendable {
     }
 
     private static func isHexadecimal(_ byte: UInt8) -> Bool {
-        Hex.decode([UInt8(ascii: "0"), byte]) != nil
+        Hex.decode([UInt8(ascii: "0"), byte].span) != nil
     }
 
     // MARK: Head
