@@ -98,7 +98,7 @@ let package = Package(
         tests(of: "Consensus", imports: ["Bytes", "Records"], resources: [.copy("Scenarios")]),
         tests(of: "Ledger", imports: ["Bytes", "Crypto", "Records"]),
         tests(of: "SegmentLog", imports: ["Bytes", "Records", "Simulation"]),
-        tests(of: "PeerWire", imports: ["Bytes", "Consensus", "Ledger", "Records"]),
+        tests(of: "PeerWire", imports: ["Bytes", "Consensus", "Crypto", "Ledger", "Records"]),
         tests(
             of: "Replica",
             imports: [

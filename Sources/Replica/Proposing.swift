@@ -67,7 +67,6 @@ extension Replica {
         var ticket: ReadTicket?
         if !proposed {
             ticket = consensus.requestRead(now: now, into: &core)
-            carryOut(now: now, into: &outcome)
             guard ticket != nil else {
                 refuse(batch: id, .none, client, into: &outcome)
                 return
@@ -78,6 +77,8 @@ extension Replica {
             PendingSubmit(
                 client: client, batch: id, await: last, ticket: ticket, proposed: proposed,
                 decisions: decisions))
+        // Behind it: where one node is the majority, the read is confirmed at once.
+        if ticket != nil { carryOut(now: now, into: &outcome) }
     }
 
     private var hasRoom: Bool {
