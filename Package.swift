@@ -107,7 +107,8 @@ let package = Package(
             ]),
         tests(
             of: "Gateway",
-            imports: ["Bytes", "Crypto", "HTTPWire", "JSON", "Ledger", "PeerWire", "Records"]),
+            imports: ["Bytes", "Crypto", "HTTPWire", "JSON", "Ledger", "PeerWire", "Records"],
+            resources: [.copy("Data")]),
         tests(of: "Linux", imports: ["Bytes", "SegmentLog"]),
         tests(of: "Simulation", imports: ["Records"]),
         tests(

@@ -14,6 +14,13 @@ package struct ReadJob: Sendable {
     package enum Records: Equatable, Sendable {
         case one(offset: Int, sequence: Sequence)
         case sequences(Range<Sequence>)
+
+        var first: Sequence {
+            switch self {
+            case .one(_, let sequence): sequence
+            case .sequences(let range): range.lowerBound
+            }
+        }
     }
 
     package struct Piece: Sendable {
@@ -35,8 +42,8 @@ package struct ReadJob: Sendable {
         var rows: [UInt8] = []
         do {
             for piece in pieces {
-                if rows.count >= byteLimit, case .sequences(let range) = piece.records {
-                    head.next = range.lowerBound
+                if rows.count >= byteLimit {
+                    head.next = piece.records.first
                     break
                 }
                 let entry = try piece.entry ?? source.entry(at: piece.place)
@@ -59,6 +66,7 @@ package struct ReadJob: Sendable {
         switch records {
         case .one(let offset, let sequence):
             let record = try view(entry, at: offset, end: end)
+            guard filter.accepts(record, in: entry.bytes.span) else { return }
             append(record, of: entry, sequence, leaf: &leaf, to: &rows)
         case .sequences(let range):
             var offset = entry.header.bodyRange.lowerBound

@@ -36,6 +36,7 @@ package struct ReadAdmission: Sendable {
     package let history: Bool
     package let surface: Route.Surface
     package let stale: Bool
+    package let applicationView: ApplicationView?
 }
 
 /// A whole answer, ready to be sent.
@@ -131,8 +132,8 @@ package struct GatewayCore {
         try authorize(credential.token, for: route)
         switch route.action {
         case .createEvent: return try admitEvent(credential, bytes)
-        case .readEvent: return try admitRead(bytes, history: false)
-        case .eventHistory: return try admitRead(bytes, history: true)
+        case .readEvent: return try admitRead(credential, bytes, history: false)
+        case .eventHistory: return try admitRead(credential, bytes, history: true)
         case .createToken, .revokeToken:
             let entropy = entropy()
             let request = requestIdentity(head, bytes, credential, entropy)
@@ -210,40 +211,45 @@ package struct GatewayCore {
     }
 
     private mutating func admitRead(
-        _ bytes: Span<UInt8>, history: Bool
+        _ credential: Credential, _ bytes: Span<UInt8>, history: Bool
     ) throws(Refusal) -> Admission {
-        var faults: [ParameterFault] = []
-        var uniqueID: [UInt8] = []
-        switch set[.uniqueID] {
-        case .absent: faults.append(ParameterFault("unique_id", .missing, "it is required"))
-        case .value: faults.append(ParameterFault("unique_id", .wrongType, "a string"))
-        case .text(let range):
-            uniqueID = Array(set.text[range])
-            if range.isEmpty {
-                faults.append(ParameterFault("unique_id", .empty, "at least one character"))
-            }
-        }
-        var revision: Revision?
-        if !history {
-            switch set[.revision] {
-            case .absent: break
-            case .text(let range):
-                if !range.isEmpty {
-                    faults.append(ParameterFault("revision", .wrongType, "a whole number from 1"))
-                }
-            case .value(let node):
-                if let number = set.document.integer(node, from: bytes), number > 0 {
-                    revision = Revision(UInt32(clamping: number))
-                } else {
-                    faults.append(ParameterFault("revision", .wrongType, "a whole number from 1"))
-                }
-            }
-        }
-        guard faults.isEmpty else { throw Refusal.judging(faults) }
+        reading.faults.removeAll(keepingCapacity: true)
+        let uniqueID = subject()
+        let revision = history ? nil : revision(bytes)
+        reading.readViews(set)
+        guard reading.faults.isEmpty else { throw Refusal.judging(reading.faults) }
         return .read(
             ReadAdmission(
                 uniqueID: uniqueID, revision: revision, history: history, surface: .compatible,
-                stale: false))
+                stale: false, applicationView: view(credential)))
+    }
+
+    /// The unique_id that is asked for; any text, for it need not be one that could be posted.
+    private mutating func subject() -> [UInt8] {
+        let fault: ParameterFault
+        switch set[.uniqueID] {
+        case .absent: fault = ParameterFault("unique_id", .missing, "it is required")
+        case .value: fault = ParameterFault("unique_id", .wrongType, "a string")
+        case .text(let range):
+            if !range.isEmpty { return Array(set.text[range]) }
+            fault = ParameterFault("unique_id", .empty, "at least one character")
+        }
+        reading.faults.append(fault)
+        return []
+    }
+
+    private mutating func revision(_ bytes: Span<UInt8>) -> Revision? {
+        switch set[.revision] {
+        case .absent: return nil
+        case .text(let range):
+            if range.isEmpty { return nil }
+        case .value(let node):
+            if let number = set.document.integer(node, from: bytes), number > 0 {
+                return Revision(UInt32(clamping: number))
+            }
+        }
+        reading.faults.append(ParameterFault("revision", .wrongType, "a whole number from 1"))
+        return nil
     }
 }
 

@@ -40,7 +40,7 @@ extension GatewayCore {
             return .read(
                 ReadAdmission(
                     uniqueID: uniqueID, revision: nil, history: flag(query, "history"),
-                    surface: .native, stale: flag(query, "stale")))
+                    surface: .native, stale: flag(query, "stale"), applicationView: nil))
         case .cluster: return .cluster
         default: preconditionFailure("\(route.label) is not of the native surface")
         }
