@@ -83,8 +83,8 @@ let package = Package(
         program(
             "daybook",
             imports: [
-                "Bytes", "Crypto", "JSON", "Ledger", "Linux", "PeerWire", "Records", "Replica",
-                "SegmentLog", "Server",
+                "Bytes", "Consensus", "Crypto", "Gateway", "JSON", "Linux", "Records", "Replica",
+                "Server",
             ]),
         program("simulate", path: "tools/simulator", imports: ["Simulation"]),
         program("bench", path: "tools/bench/load", imports: ["Bytes", "JSON", "Linux"]),
@@ -111,6 +111,7 @@ let package = Package(
             resources: [.copy("Data")]),
         tests(of: "Linux", imports: ["Bytes", "SegmentLog"]),
         tests(of: "Simulation", imports: ["Records"]),
+        tests(of: "daybook", imports: ["JSON", "Linux"]),
         tests(
             of: "Server",
             imports: ["Bytes", "Crypto", "Gateway", "JSON", "Linux", "PeerWire", "Records"]),

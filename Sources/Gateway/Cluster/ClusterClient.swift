@@ -235,10 +235,17 @@ package struct ClusterClient {
             guard head.count == batch.waiters.count else {
                 throw ByteDefect(offset: payload.lowerBound)
             }
-            for (ordinal, waiter) in batch.waiters.enumerated() {
-                deliveries.append(
-                    .receipt(
-                        waiter.exchange, item: waiter.item, try head.receipt(ordinal, bytes)))
+            let delivered = deliveries.count
+            do throws(ByteDefect) {
+                for (ordinal, waiter) in batch.waiters.enumerated() {
+                    deliveries.append(
+                        .receipt(
+                            waiter.exchange, item: waiter.item, try head.receipt(ordinal, bytes)))
+                }
+            } catch {
+                // The batch is sent again: what was taken from a broken answer would come twice.
+                deliveries.removeLast(deliveries.count - delivered)
+                throw error
             }
             batches.remove(at: place)
             waitingBytes -= batch.eventBytes

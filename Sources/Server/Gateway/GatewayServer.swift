@@ -35,6 +35,9 @@ package final class GatewayServer {
     /// How often deadlines of connections are looked at.
     static let sweepNanoseconds: UInt64 = 250_000_000
 
+    /// A node that is silent for so long is taken for gone.
+    static let silenceNanoseconds: UInt64 = 3_000_000_000
+
     let configuration: GatewayConfiguration
     let log = ServerLog(source: "gateway")
     let poller: Poller
@@ -224,6 +227,7 @@ package final class GatewayServer {
 
     private func sweep(now: Instant) {
         nextSweep = now.advanced(byNanoseconds: Self.sweepNanoseconds)
+        dropSilentLinks(now: now)
         for case let connection? in slots {
             guard let deadline = connection.http.deadline(), deadline <= now.nanoseconds else {
                 continue
