@@ -234,8 +234,8 @@ import Testing
             var receipt = Receipt(verdict: $1, revision: Revision(UInt32($0)))
             receipt.sequence = Sequence(UInt64($0) + 10)
             receipt.recordedAt = Timestamp(microseconds: Int64($0) - 2)
-            receipt.salt = [UInt8](repeating: UInt8($0), count: 16)
-            receipt.leafHash = [UInt8](repeating: UInt8($0) + 100, count: 32)
+            receipt.salt = Identifier(high: UInt64($0), low: 7)
+            receipt.leafHash = Digest([UInt8](repeating: UInt8($0) + 100, count: 32))
             return receipt
         }
     }
