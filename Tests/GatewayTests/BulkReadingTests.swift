@@ -12,7 +12,7 @@ import Testing
         var bulk = try BulkReading(
             Array(body.utf8), isArray: isArray,
             credential: Credential(
-                token: token.row, application: token.row.application, writtenBy: Array("w".utf8)))
+                token: token.row, application: token.row.application))
         var words: [String] = []
         var draftBytes = 0
         while true {

@@ -188,7 +188,7 @@ import Testing
         }
         cluster.lead(1, term: 1)
         let frames = cluster.turn()
-        #expect(frames.map(\.2.count) == [600_024, 600_024, 300_016])
+        #expect(frames.map(\.2.count) == [600_032, 600_032, 300_024])
         let rest = GatewayLimits.waitingBytes / record.count - 4
         for item in 0..<rest {
             cluster.client.append(

@@ -76,7 +76,7 @@ private struct CaseFile {
         if let raw = text(place, "raw_body") {
             request.body =
                 raw.hasPrefix("base64:")
-                ? try #require(Base64.decode(Array(raw.utf8.dropFirst(7)))) : Array(raw.utf8)
+                ? try #require(Base64.decode(String(raw.dropFirst(7)))) : Array(raw.utf8)
         } else if let body = member(place, "body") {
             request.body = Array(
                 raw(body).replacing("$APP_TOKEN", with: TestGateway.application.text).utf8)

@@ -75,7 +75,7 @@ struct ScriptedCluster {
                 ids.append(String(decoding: payload[item.record.uniqueID], as: UTF8.self))
                 offset = next
             }
-            return Received(node: node, batch: try Submit.batch(range, payload.span), ids: ids)
+            return Received(node: node, batch: try Submit.head(range, payload.span).batch, ids: ids)
         }
     }
 

@@ -179,7 +179,7 @@ import Testing
     private func read(_ range: Range<Int>, _ bytes: [UInt8]) throws -> [(String, Revision?)] {
         let span = bytes.span
         var events: [(String, Revision?)] = []
-        _ = try Submit.batch(range, span)
+        _ = try Submit.head(range, span)
         var offset = Submit.items(range).lowerBound
         while offset < range.upperBound {
             let (item, next) = try Submit.item(at: offset, end: range.upperBound, span)
@@ -202,7 +202,7 @@ import Testing
 
     @Test func `a submit cut anywhere but behind an event is a defect`() throws {
         let bytes = payload([("a", nil), ("b", nil)])
-        let boundaries = [8, 16 + Self.record("a").count]
+        let boundaries = [16, 24 + Self.record("a").count]
         for count in 0..<bytes.count where !boundaries.contains(count) {
             #expect(throws: (any Error).self, "\(count) bytes") {
                 _ = try read(0..<count, bytes)
@@ -223,7 +223,7 @@ import Testing
             #expect(throws: ByteDefect.self) { _ = try read(0..<bytes.count, bytes) }
         }
         var bytes = payload([("a", nil)])
-        bytes[8] = 2
+        bytes[16] = 2
         #expect(throws: ByteDefect.self) { _ = try read(0..<bytes.count, bytes) }
     }
 
@@ -234,8 +234,8 @@ import Testing
             var receipt = Receipt(verdict: $1, revision: Revision(UInt32($0)))
             receipt.sequence = Sequence(UInt64($0) + 10)
             receipt.recordedAt = Timestamp(microseconds: Int64($0) - 2)
-            receipt.salt = [UInt8](repeating: UInt8($0), count: 16)
-            receipt.leafHash = [UInt8](repeating: UInt8($0) + 100, count: 32)
+            receipt.salt = Identifier(high: UInt64($0), low: 7)
+            receipt.leafHash = Digest([UInt8](repeating: UInt8($0) + 100, count: 32))
             return receipt
         }
     }

@@ -134,11 +134,12 @@ import Testing
             for ordinal in 0..<entry.header.recordCount {
                 let record = try RecordView(
                     decoding: bytes, at: offset, end: entry.header.bodyRange.upperBound)
+                var leaf = Leaf(hash: SHA256())
                 EventRow.append(
                     record, in: bytes,
                     sequence: entry.header.firstSequence.advanced(by: ordinal),
                     recordedAt: entry.header.timestamp.advanced(byMicroseconds: ordinal),
-                    hash: SHA256(), to: &rows)
+                    leaf: &leaf, to: &rows)
                 offset = record.range.upperBound
             }
         }
