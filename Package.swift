@@ -75,8 +75,8 @@ let package = Package(
         module(
             "Simulation",
             imports: [
-                "Bytes", "Consensus", "Crypto", "Ledger", "PeerWire", "Records", "Replica",
-                "SegmentLog",
+                "Bytes", "Consensus", "Crypto", "Gateway", "Ledger", "PeerWire", "Records",
+                "Replica", "SegmentLog",
             ]),
 
         // Programs.
@@ -86,7 +86,7 @@ let package = Package(
                 "Bytes", "Crypto", "JSON", "Ledger", "Linux", "PeerWire", "Records", "Replica",
                 "SegmentLog", "Server",
             ]),
-        program("simulate", path: "tools/simulator", imports: ["Simulation"]),
+        program("simulate", path: "tools/simulator", imports: ["Linux", "Simulation"]),
         program("bench", path: "tools/bench/load", imports: ["Bytes", "JSON", "Linux"]),
 
         // Tests mirror Sources.
@@ -109,7 +109,7 @@ let package = Package(
             of: "Gateway",
             imports: ["Bytes", "Crypto", "HTTPWire", "JSON", "Ledger", "PeerWire", "Records"]),
         tests(of: "Linux", imports: ["Bytes", "SegmentLog"]),
-        tests(of: "Simulation", imports: ["Records"]),
+        tests(of: "Simulation", imports: ["Consensus", "PeerWire", "Records"]),
         tests(
             of: "Server",
             imports: ["Bytes", "Crypto", "Gateway", "JSON", "Linux", "PeerWire", "Records"]),
