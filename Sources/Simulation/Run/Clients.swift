@@ -42,7 +42,8 @@ extension Simulation {
 
     private func drawPage() -> History.Request {
         let end = checks.commits.seenSequence
-        let from = workload.random.chance(40) ? 0 : workload.random.below(end + 1)
+        let recent = min(end, 60)
+        let from = workload.random.chance(5) ? 0 : end - workload.random.below(recent + 1)
         switch workload.random.below(10) {
         case 0..<7: return .page(from: Sequence(from), .linearizable)
         case 7: return .page(from: Sequence(from), .stale)
@@ -103,7 +104,7 @@ extension Simulation {
         filter.resources = .all
         return PageRequest(
             from: from, until: nil, filter: filter,
-            byteLimit: workload.random.chance(50) ? 2_000 : 1 << 20,
+            byteLimit: workload.random.chance(50) ? 1_000 : 8_000,
             waits: workload.random.chance(20))
     }
 

@@ -57,6 +57,9 @@ package final class Simulation {
     private var traced: [String] = []
     private let traces: Bool
 
+    /// Steps of the busiest run that is in order, several times over.
+    private static let stepLimit = 600_000
+
     static let wallAtStart: Int64 = 1_790_000_000_000_000
 
     package init(_ options: SimulationOptions, traces: Bool = false) throws {
@@ -128,6 +131,9 @@ package final class Simulation {
             precondition(time >= now, "the clock goes back from \(now) to \(time)")
             now = time
             statistics.eventCount += 1
+            guard statistics.eventCount < Self.stepLimit else {
+                throw Violation("\(Self.stepLimit) steps are not enough: somebody babbles")
+            }
             try take(event)
             if condition() { return true }
         }

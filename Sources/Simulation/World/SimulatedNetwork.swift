@@ -13,6 +13,9 @@ struct SimulatedNetwork {
         var longDelay: UInt64 = 0
         var dropPercent = 0
         var duplicatePercent = 0
+
+        /// Messages are lost, overtaken or repeated.
+        var isUnreliable: Bool { dropPercent + latePercent + duplicatePercent > 0 }
     }
 
     let endCount: Int
