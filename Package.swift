@@ -75,8 +75,8 @@ let package = Package(
         module(
             "Simulation",
             imports: [
-                "Bytes", "Consensus", "Crypto", "Ledger", "PeerWire", "Records", "Replica",
-                "SegmentLog",
+                "Bytes", "Consensus", "Crypto", "Gateway", "Ledger", "PeerWire", "Records",
+                "Replica", "SegmentLog",
             ]),
 
         // Programs.
@@ -86,7 +86,7 @@ let package = Package(
                 "Bytes", "Consensus", "Crypto", "Gateway", "JSON", "Linux", "Records", "Replica",
                 "Server",
             ]),
-        program("simulate", path: "tools/simulator", imports: ["Simulation"]),
+        program("simulate", path: "tools/simulator", imports: ["Linux", "Simulation"]),
         program("bench", path: "tools/bench/load", imports: ["Bytes", "JSON", "Linux"]),
 
         // Tests mirror Sources.
@@ -110,7 +110,7 @@ let package = Package(
             imports: ["Bytes", "Crypto", "HTTPWire", "JSON", "Ledger", "PeerWire", "Records"],
             resources: [.copy("Data")]),
         tests(of: "Linux", imports: ["Bytes", "SegmentLog"]),
-        tests(of: "Simulation", imports: ["Records"]),
+        tests(of: "Simulation", imports: ["Consensus", "PeerWire", "Records"]),
         tests(of: "daybook", imports: ["JSON", "Linux"]),
         tests(
             of: "Server",
