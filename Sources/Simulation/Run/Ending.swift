@@ -81,10 +81,12 @@ extension Simulation {
     }
 
     private func demandService(_ who: String) throws {
+        // Asking costs more than a step does.
+        var steps = 0
         let served = try run(until: later(patience)) {
-            live.contains { node in
-                node.replica.map { $0.status(now: now).serves } ?? false
-            }
+            steps += 1
+            return steps % 16 == 0
+                && live.contains { $0.replica?.status(now: now).serves ?? false }
         }
         guard served else { throw Violation("\(who): nobody serves after \(patience) ns") }
         try demandAppend(who)
@@ -92,7 +94,10 @@ extension Simulation {
             workload.clients.allSatisfy { $0.operation == nil && $0.again == nil }
         }
         guard settled else { throw Violation("\(who): a client's operation does not end") }
-        let converged = try run(until: later(patience)) { hasConverged }
+        let converged = try run(until: later(patience)) {
+            steps += 1
+            return steps % 16 == 0 && hasConverged
+        }
         guard converged else {
             let ends = live.map { "node \($0.id) at \(end(of: $0))" }.joined(separator: ", ")
             throw Violation("\(who): the logs do not converge: \(ends)")
