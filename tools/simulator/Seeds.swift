@@ -7,8 +7,10 @@ enum OneSeed {
 
     /// Returns the program's exit code.
     static func run(_ seed: UInt64, bug: String?, traces: Bool) throws -> Int32 {
+        for line in SimulationOptions(seed: seed, bug: bug).lines {
+            StandardStream.output.write(line + "\n")
+        }
         let run = try SeedRun(seed: seed, bug: bug, traces: traces)
-        for line in run.options.lines { print(line) }
         if traces { for line in run.trace { print(line) } }
         let statistics = run.statistics
         print(

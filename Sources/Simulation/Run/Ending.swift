@@ -64,10 +64,11 @@ extension Simulation {
 
     private var live: [SimulatedNode] {
         nodes.filter { node in
-            node.isRunning && !(0..<options.nodeCount).contains { other in
-                other != node.place && !resting[other]
-                    && network.isBlocked(from: node.place, to: other)
-            }
+            node.isRunning
+                && !(0..<options.nodeCount).contains { other in
+                    other != node.place && !resting[other]
+                        && network.isBlocked(from: node.place, to: other)
+                }
         }
     }
 
@@ -80,10 +81,12 @@ extension Simulation {
     }
 
     private func demandService(_ who: String) throws {
+        // Asking costs more than a step does.
+        var steps = 0
         let served = try run(until: later(patience)) {
-            live.contains { node in
-                node.replica.map { $0.status(now: now).serves } ?? false
-            }
+            steps += 1
+            return steps % 16 == 0
+                && live.contains { $0.replica?.status(now: now).serves ?? false }
         }
         guard served else { throw Violation("\(who): nobody serves after \(patience) ns") }
         try demandAppend(who)
@@ -91,7 +94,10 @@ extension Simulation {
             workload.clients.allSatisfy { $0.operation == nil && $0.again == nil }
         }
         guard settled else { throw Violation("\(who): a client's operation does not end") }
-        let converged = try run(until: later(patience)) { hasConverged }
+        let converged = try run(until: later(patience)) {
+            steps += 1
+            return steps % 16 == 0 && hasConverged
+        }
         guard converged else {
             let ends = live.map { "node \($0.id) at \(end(of: $0))" }.joined(separator: ", ")
             throw Violation("\(who): the logs do not converge: \(ends)")
@@ -159,7 +165,8 @@ extension Simulation {
             state = RandomSource(seed: state.next() ^ node.disk.durableFingerprint)
         }
         for operation in history.operations {
-            let text = "\(operation.invoked) \(operation.completed ?? -1) "
+            let text =
+                "\(operation.invoked) \(operation.completed ?? -1) "
                 + (operation.answer.map { Self.describe($0) } ?? "")
             let checksum = CRC32C.checksum(Array(text.utf8).span)
             state = RandomSource(seed: state.next() ^ UInt64(checksum))

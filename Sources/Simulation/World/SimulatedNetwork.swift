@@ -22,6 +22,7 @@ struct SimulatedNetwork {
     var manners: Manners
     private var blocked: [Bool]
     private var cloggedUntil: [Instant]
+    private var lastArrival: [Instant]
     private var random: RandomSource
 
     init(endCount: Int, manners: Manners, random: RandomSource) {
@@ -30,6 +31,7 @@ struct SimulatedNetwork {
         self.random = random
         blocked = [Bool](repeating: false, count: endCount * endCount)
         cloggedUntil = [Instant](repeating: .zero, count: endCount * endCount)
+        lastArrival = cloggedUntil
     }
 
     func isBlocked(from: Int, to: Int) -> Bool { blocked[from * endCount + to] }
@@ -57,9 +59,16 @@ struct SimulatedNetwork {
         }
     }
 
-    /// When the copies of one message arrive; none when it is lost.
+    /// When the copies of one message arrive; none when it is lost. In order, as links of TCP
+    /// deliver, unless the network is unreliable.
     mutating func arrivals(from: Int, to: Int, now: Instant) -> [Instant] {
         guard !isBlocked(from: from, to: to), !random.chance(manners.dropPercent) else { return [] }
+        guard manners.isUnreliable else {
+            let place = from * endCount + to
+            lastArrival[place] = max(
+                lastArrival[place], arrival(from: from, to: to, now: now))
+            return [lastArrival[place]]
+        }
         let copies = random.chance(manners.duplicatePercent) ? 2 : 1
         return (0..<copies).map { _ in arrival(from: from, to: to, now: now) }
     }
