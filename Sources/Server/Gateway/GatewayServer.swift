@@ -55,6 +55,8 @@ package final class GatewayServer {
     var nextLinkToken = GatewayServer.firstLinkToken
     var nextClientToken = GatewayServer.firstClientToken
     var input: [UInt8] = []
+    /// Bytes of bulk bodies over all connections.
+    var bulkBytes = 0
     private var nextSweep = Instant.zero
 
     /// Listens. `inProcess`: a connection to the only node, inside this process.
@@ -217,6 +219,7 @@ package final class GatewayServer {
         guard !connection.isClosed else { return }
         connection.isClosed = true
         cluster.abandon(connection.exchangeID)
+        releaseBulk(connection)
         connection.exchange = .none
         try? poller.remove(connection.socket.descriptor)
         slots[connection.slot] = nil
