@@ -75,18 +75,18 @@ let package = Package(
         module(
             "Simulation",
             imports: [
-                "Bytes", "Consensus", "Crypto", "Ledger", "PeerWire", "Records", "Replica",
-                "SegmentLog",
+                "Bytes", "Consensus", "Crypto", "Gateway", "Ledger", "PeerWire", "Records",
+                "Replica", "SegmentLog",
             ]),
 
         // Programs.
         program(
             "daybook",
             imports: [
-                "Bytes", "Crypto", "JSON", "Ledger", "Linux", "PeerWire", "Records", "Replica",
-                "SegmentLog", "Server",
+                "Bytes", "Consensus", "Crypto", "Gateway", "JSON", "Linux", "Records", "Replica",
+                "Server",
             ]),
-        program("simulate", path: "tools/simulator", imports: ["Simulation"]),
+        program("simulate", path: "tools/simulator", imports: ["Linux", "Simulation"]),
         program("bench", path: "tools/bench/load", imports: ["Bytes", "JSON", "Linux"]),
 
         // Tests mirror Sources.
@@ -98,7 +98,7 @@ let package = Package(
         tests(of: "Consensus", imports: ["Bytes", "Records"], resources: [.copy("Scenarios")]),
         tests(of: "Ledger", imports: ["Bytes", "Crypto", "Records"]),
         tests(of: "SegmentLog", imports: ["Bytes", "Records", "Simulation"]),
-        tests(of: "PeerWire", imports: ["Bytes", "Consensus", "Ledger", "Records"]),
+        tests(of: "PeerWire", imports: ["Bytes", "Consensus", "Crypto", "Ledger", "Records"]),
         tests(
             of: "Replica",
             imports: [
@@ -107,9 +107,11 @@ let package = Package(
             ]),
         tests(
             of: "Gateway",
-            imports: ["Bytes", "Crypto", "HTTPWire", "JSON", "Ledger", "PeerWire", "Records"]),
+            imports: ["Bytes", "Crypto", "HTTPWire", "JSON", "Ledger", "PeerWire", "Records"],
+            resources: [.copy("Data")]),
         tests(of: "Linux", imports: ["Bytes", "SegmentLog"]),
-        tests(of: "Simulation", imports: ["Records"]),
+        tests(of: "Simulation", imports: ["Consensus", "PeerWire", "Records"]),
+        tests(of: "daybook", imports: ["JSON", "Linux"]),
         tests(
             of: "Server",
             imports: ["Bytes", "Crypto", "Gateway", "JSON", "Linux", "PeerWire", "Records"]),

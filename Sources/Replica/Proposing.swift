@@ -44,8 +44,11 @@ extension Replica {
         _ payload: Range<Int>, in bytes: Span<UInt8>, from client: ClientID, now: Instant,
         wall: Timestamp, into outcome: inout ReplicaOutcome
     ) throws(ByteDefect) {
-        let id = try Submit.batch(payload, bytes)
-        guard serves, consensus.role == .leader, hasRoom else {
+        let (id, oldest) = try Submit.head(payload, bytes)
+        guard serves, consensus.role == .leader, hasRoom,
+            refusals.admit(client, isOldest: id == oldest)
+        else {
+            refusals.note(client)
             refuse(batch: id, .none, client, into: &outcome)
             return
         }
@@ -68,6 +71,7 @@ extension Replica {
         if !proposed {
             ticket = consensus.requestRead(now: now, into: &core)
             guard ticket != nil else {
+                refusals.note(client)
                 refuse(batch: id, .none, client, into: &outcome)
                 return
             }
@@ -258,6 +262,7 @@ extension Replica {
     mutating func stopServing(into outcome: inout ReplicaOutcome) {
         for submit in submits {
             let result: Receipts.Outcome = submit.proposed ? .unknown : .none
+            refusals.note(submit.client)
             refuse(batch: submit.batch, result, submit.client, into: &outcome)
         }
         submits.removeAll()

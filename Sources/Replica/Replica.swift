@@ -40,6 +40,7 @@ package struct Replica {
     var leadership: Term?
     var batch = OpenBatch()
     var submits: [PendingSubmit] = []
+    var refusals = RefusedSubmits()
     var commands = PendingCommands()
     var serves = false
 

@@ -11,13 +11,15 @@ extension Replica {
     mutating func carryOut(
         _ received: [Entry] = [], now: Instant, into outcome: inout ReplicaOutcome
     ) {
-        if let index = core.truncateFrom { truncate(from: index, into: &outcome) }
-        if let range = core.acceptedEntries {
-            for entry in received[range] { append(entry, into: &outcome) }
-        }
+        // The term goes first: a log whose entries are of a later term than the stored one is what
+        // a vote file from the past looks like, and does not start.
         if let vote = core.voteToStore {
             outcome.tasks.append(.storeVote(vote))
             owed.append(.vote(vote))
+        }
+        if let index = core.truncateFrom { truncate(from: index, into: &outcome) }
+        if let range = core.acceptedEntries {
+            for entry in received[range] { append(entry, into: &outcome) }
         }
         if let standing = core.standing { follow(standing, into: &outcome) }
         for envelope in core.messages { send(envelope, into: &outcome) }

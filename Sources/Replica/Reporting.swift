@@ -21,6 +21,7 @@ extension Replica {
         clients.removeAll { $0 == client }
         queries.removeAll { $0.client == client }
         parkedPages.removeAll { $0.client == client }
+        refusals.forget(client)
     }
 
     /// Tells clients of a changed directory at once, and of the status when it is due.

@@ -124,6 +124,29 @@ import Testing
             .erased(leafEntry: firstLeaf, closedMark: Golden.digest(0x5C)), "record-erased", .zero)
     }
 
+    @Test func `the rows of the golden events are those of the reference, leaf hashes too`() throws
+    {
+        var rows: [UInt8] = []
+        for name in ["events", "directory"] {
+            let entry = try Golden.entry(name)
+            let bytes = entry.bytes.span
+            var offset = EntryHeader.encodedSize
+            for ordinal in 0..<entry.header.recordCount {
+                let record = try RecordView(
+                    decoding: bytes, at: offset, end: entry.header.bodyRange.upperBound)
+                var leaf = Leaf(hash: SHA256())
+                EventRow.append(
+                    record, in: bytes,
+                    sequence: entry.header.firstSequence.advanced(by: ordinal),
+                    recordedAt: entry.header.timestamp.advanced(byMicroseconds: ordinal),
+                    leaf: &leaf, to: &rows)
+                offset = record.range.upperBound
+            }
+        }
+        let golden = try TextFile.read("Golden/rows.ndjson")
+        #expect(String(decoding: rows, as: UTF8.self) == String(decoding: golden, as: UTF8.self))
+    }
+
     private func check(_ stub: RecordStub, _ name: String, _ sequence: Sequence) throws {
         let golden = try Golden.bytes(name)
         var made: [UInt8] = []

@@ -78,17 +78,16 @@ extension GatewayCore {
 
     /// Reads the next event of a bulk body and appends its draft to `draft`.
     package mutating func nextEvent(_ bulk: inout BulkReading) -> Next {
-        if bulk.isArray {
-            guard let (document, node) = bulk.nextElement() else { return .end }
-            guard document.kind(node) == .object else { return .refused(Refusal(.noParamsDecoded)) }
-            set.readElement(node, of: document, bulk.bytes.span)
-        } else {
-            guard let line = bulk.nextLine() else { return .end }
-            do {
+        do throws(Refusal) {
+            if bulk.isArray {
+                guard let (document, node) = bulk.nextElement() else { return .end }
+                try set.read(node, of: document, bulk.bytes.span)
+            } else {
+                guard let line = bulk.nextLine() else { return .end }
                 try set.read(bulk.bytes.span, body: line, query: nil)
-            } catch {
-                return .refused(error)
             }
+        } catch {
+            return .refused(error)
         }
         return judgeElement(bulk)
     }

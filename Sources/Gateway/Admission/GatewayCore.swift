@@ -117,6 +117,24 @@ package struct GatewayCore {
         }
     }
 
+    /// Judges what can be judged of a bulk request before its body is read, so that nobody without a
+    /// token fills the memory with bodies. nil: read on; other routes' bodies are small.
+    package mutating func refusalBeforeBody(
+        _ head: HTTPHead, in bytes: Span<UInt8>
+    ) -> Refusal? {
+        guard case .route(let route) = RouteTable.match(head.method, path: head.path, in: bytes),
+            route.form == .events, directory != nil,
+            (head.contentLength ?? 0) <= route.bodyLimit
+        else { return nil }
+        do throws(Refusal) {
+            try judgeContentType(head, route, bytes)
+            try authorize(try nativeCredential(head, bytes).token, for: route)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
     private mutating func admit(
         _ route: Route, _ head: HTTPHead, _ body: Range<Int>, _ bytes: Span<UInt8>,
         _ requestID: String, _ entropy: () -> [UInt8]

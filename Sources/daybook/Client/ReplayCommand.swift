@@ -134,15 +134,20 @@ struct ReplayRun: ~Copyable {
         guard let sequence = UInt64(last.text("sequence", last.document.root)) else {
             throw CommandFailure(.notReady, "a row without a sequence came")
         }
-        try output.write(bytes, 0..<(feed + 1))
+        do throws(SystemError) {
+            try output.write(bytes, 0..<(feed + 1))
+        } catch {
+            throw CommandFailure(.local, "\(error)\(place)")
+        }
         bytes.removeSubrange(0...feed)
         query.from = sequence + 1
         patience.progress(now: Clock.monotonicNanoseconds())
     }
 
     private func giveUp(_ reason: String) -> CommandFailure {
-        let place = query.from.map { "; go on with --from \($0)" } ?? ""
-        return CommandFailure(
-            .notReady, Printable.text("no progress for too long (\(reason))\(place)"))
+        CommandFailure(.notReady, Printable.text("no progress for too long (\(reason))\(place)"))
     }
+
+    /// Where a later run goes on.
+    private var place: String { query.from.map { "; go on with --from \($0)" } ?? "" }
 }

@@ -66,8 +66,8 @@ struct ServiceRefusal: Equatable, Sendable {
     }
 
     var description: String {
-        let reasons = faults.isEmpty ? [message] : faults
-        return ([slug] + reasons.filter { !$0.isEmpty }).joined(separator: ": ")
+        let reasons = faults.isEmpty ? message : faults.joined(separator: "; ")
+        return reasons.isEmpty ? slug : "\(slug): \(reasons)"
     }
 
     var failure: CommandFailure {

@@ -25,7 +25,8 @@ enum TokenCommand {
     }
 
     static func index(_ arguments: Arguments) throws -> ExitCode {
-        let answer = try call("index", Array("{}".utf8), arguments)
+        // A body without any parameter is refused, wherever the token comes from.
+        let answer = try call("index", Array("{\"count\":false}".utf8), arguments)
         guard let data = answer.member("data", answer.document.root) else {
             throw CommandFailure(.notReady, "the answer holds no data")
         }

@@ -1,0 +1,62 @@
+import PeerWire
+import Records
+
+/// Directory commands take effect once, when they were answered; a revocation counts at once.
+struct CommandCheck {
+    let history: History
+    let log: LogAudit
+
+    func check() throws(Violation) {
+        var counts: [Identifier: Int] = [:]
+        for command in log.commands { counts[command.request, default: 0] += 1 }
+        var mayBeThere: [Identifier: Bool] = [:]
+        for operation in history.operations {
+            guard case .command(let command) = operation.request else { continue }
+            let count = counts[command.request] ?? 0
+            guard count <= 1 else {
+                throw Violation("request \(command.request) is in the log \(count) times")
+            }
+            switch operation.answer {
+            case .command(.done):
+                guard count == 1 else {
+                    throw Violation("request \(command.request) was done and is not in the log")
+                }
+                mayBeThere[command.request] = true
+            case .command(.refused), .command(.unknownToken), .command(.none): break
+            default: mayBeThere[command.request] = true
+            }
+        }
+        for command in log.commands where mayBeThere[command.request] == nil {
+            throw Violation("request \(command.request) was answered as not done and is done")
+        }
+        try checkRevocations()
+    }
+
+    private func checkRevocations() throws(Violation) {
+        var asked: [TokenID: Int] = [:]
+        var revoked: [TokenID: Int] = [:]
+        for operation in history.operations {
+            guard case .command(let command) = operation.request,
+                case .revokeToken(let token) = command.change
+            else { continue }
+            asked[token] = min(asked[token] ?? .max, operation.invoked)
+            if case .command(.done) = operation.answer, let moment = operation.completed {
+                revoked[token] = min(revoked[token] ?? .max, moment)
+            }
+        }
+        for operation in history.operations {
+            guard case .append(let content, _) = operation.request,
+                case .receipt(let receipt) = operation.answer,
+                let moment = operation.completed
+            else { continue }
+            let token = history.contents[content].token
+            if receipt.verdict == .tokenRefused {
+                guard asked[token] ?? .max < moment else {
+                    throw Violation("token \(token) is refused, and nobody revoked it")
+                }
+            } else if revoked[token] ?? .max < operation.invoked {
+                throw Violation("token \(token) still writes after it was revoked")
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+package import Records
+package import SegmentLog
+
+/// State machine safety and leader completeness (Raft paper figure 3): what one node takes for
+/// committed never changes, on no node, and every later leader has it.
+package struct CommitCheck {
+    struct Committed: Equatable {
+        let term: Term
+        let checksum: UInt32
+        /// The term of the node that first knew of the commit: it happened in it, or before.
+        let knownIn: Term
+    }
+
+    /// By index, from 1.
+    private(set) var entries: [Committed] = []
+    /// The sequence after the last committed event.
+    private(set) var seenSequence: UInt64 = 0
+
+    package init() {}
+
+    /// `node`, in `term`, takes the entries of `log` after `from` through `last` for committed.
+    package mutating func note(
+        from: LogIndex, through last: LogIndex, log: Catalogue, term: Term, by node: NodeID
+    ) throws(Violation) {
+        var index = from.next
+        while index <= last {
+            guard let header = log.header(at: index) else {
+                throw Violation("node \(node) commits entry \(index), which it does not have")
+            }
+            try note(header, term: term, by: node)
+            index = index.next
+        }
+    }
+
+    package mutating func note(
+        _ header: EntryHeader, term: Term, by node: NodeID
+    ) throws(Violation) {
+        let place = Int(header.index.value) - 1
+        guard place < entries.count else {
+            precondition(place == entries.count, "commits are noted in order")
+            entries.append(
+                Committed(term: header.term, checksum: header.checksum, knownIn: term))
+            seenSequence = max(seenSequence, header.nextSequence.value)
+            return
+        }
+        let known = entries[place]
+        guard known.term == header.term, known.checksum == header.checksum else {
+            throw Violation(
+                "node \(node) commits \(header.position) where \(known.term)/\(header.index) "
+                    + "was committed")
+        }
+    }
+
+    /// `node` leads `term` with `log`: it must have what was committed in earlier terms.
+    package func checkLeader(
+        _ node: NodeID, term: Term, log: Catalogue
+    ) throws(Violation) {
+        // What is known later was committed later, or lies behind what was.
+        for place in entries.indices.reversed() where entries[place].knownIn < term {
+            let index = LogIndex(UInt64(place + 1))
+            let header = log.header(at: index)
+            guard header?.checksum == entries[place].checksum else {
+                throw Violation(
+                    "node \(node) leads term \(term) without the committed entry "
+                        + "\(entries[place].term)/\(index)")
+            }
+            return
+        }
+    }
+}

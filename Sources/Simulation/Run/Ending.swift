@@ -1,0 +1,176 @@
+import Bytes
+import Consensus
+import Crypto
+import Gateway
+import Ledger
+import PeerWire
+import Records
+import Replica
+import SegmentLog
+
+// The run's phases: faults, healing and liveness, and what must hold in the end.
+
+extension Simulation {
+    /// Runs the whole seed. Throws the first violation.
+    package func run() throws {
+        defer { statistics.virtualNanoseconds = now.nanoseconds - 1_000_000_000 }
+        try run(until: later(options.safetyTime))
+        isSafetyPhase = false
+        healMajority()
+        try demandService("a majority")
+        healAll()
+        try demandService("all nodes")
+        try checkEnd()
+    }
+
+    private func heal() {
+        network.heal()
+        network.manners = SimulatedNetwork.Manners()
+        diskDelay = 100_000...1_000_000
+        for node in nodes {
+            node.stalledUntil = .zero
+            node.disk.plan(.crash, at: -1)
+        }
+    }
+
+    /// A drawn majority is healed; the others stay as they are, but cut off or down.
+    private func healMajority() {
+        heal()
+        var order = Array(nodes.indices)
+        for place in order.indices.reversed() {
+            order.swapAt(place, random.below(place + 1))
+        }
+        let majority = options.nodeCount / 2 + 1
+        for place in order.dropFirst(majority) {
+            resting[place] = true
+            if random.chance(50) {
+                network.isolate(place)
+            } else {
+                crash(nodes[place], losingPower: true)
+            }
+        }
+        note("healed: nodes \(order.prefix(majority).map { nodes[$0].id })")
+        for place in order.prefix(majority) { queue.insert(.start(node: place), at: now) }
+    }
+
+    private func healAll() {
+        heal()
+        for place in nodes.indices {
+            resting[place] = false
+            queue.insert(.start(node: place), at: now)
+        }
+        note("healed: all nodes")
+    }
+
+    private var live: [SimulatedNode] {
+        nodes.filter { node in
+            node.isRunning
+                && !(0..<options.nodeCount).contains { other in
+                    other != node.place && !resting[other]
+                        && network.isBlocked(from: node.place, to: other)
+                }
+        }
+    }
+
+    // MARK: Liveness
+
+    /// Longest time without service once a majority is healed. Messages that were under way when
+    /// it healed still arrive late, and links to nodes are opened again after up to two seconds.
+    private var patience: UInt64 {
+        options.electionTimeout * 12 + options.network.longDelay + 4_000_000_000
+    }
+
+    private func demandService(_ who: String) throws {
+        // Asking costs more than a step does.
+        var steps = 0
+        let served = try run(until: later(patience)) {
+            steps += 1
+            return steps % 16 == 0
+                && live.contains { $0.replica?.status(now: now).serves ?? false }
+        }
+        guard served else { throw Violation("\(who): nobody serves after \(patience) ns") }
+        try demandAppend(who)
+        let settled = try run(until: later(patience + options.requestDeadline * 24)) {
+            workload.clients.allSatisfy { $0.operation == nil && $0.again == nil }
+        }
+        guard settled else { throw Violation("\(who): a client's operation does not end") }
+        let converged = try run(until: later(patience)) {
+            steps += 1
+            return steps % 16 == 0 && hasConverged
+        }
+        guard converged else {
+            let ends = live.map { "node \($0.id) at \(end(of: $0))" }.joined(separator: ", ")
+            throw Violation("\(who): the logs do not converge: \(ends)")
+        }
+    }
+
+    /// A fresh event is acknowledged, however often it has to be asked for.
+    private func demandAppend(_ who: String) throws {
+        let content = history.add(
+            EventDraft.content(
+                uniqueID: Array("liveness of \(who)".utf8), note: 0, padding: 0,
+                token: administrator, hash: hash))
+        let deadline = later(patience + options.requestDeadline)
+        while now < deadline {
+            let operation = history.operations.count
+            begin(.append(content: content, expected: nil), client: nil)
+            try run(until: deadline) { history.operations[operation].answer != nil }
+            if case .receipt = history.operations[operation].answer { return }
+            try run(until: later(100_000_000))
+        }
+        throw Violation("\(who): an event is not acknowledged after \(patience) ns")
+    }
+
+    private var hasConverged: Bool {
+        let replicas = live.compactMap(\.replica)
+        guard let first = replicas.first else { return false }
+        return replicas.allSatisfy { replica in
+            replica.catalogue.lastPosition == first.catalogue.lastPosition
+                && replica.ledger.applied == replica.catalogue.lastIndex
+                && replica.consensus.durablePosition == replica.catalogue.lastPosition
+        } && live.allSatisfy { $0.process?.writing.isEmpty ?? false }
+    }
+
+    // MARK: The end
+
+    private func checkEnd() throws {
+        for node in nodes { try check(node) }
+        let logs = nodes.compactMap { node in
+            node.replica.map { (node: node.id, log: $0.catalogue, disk: node.disk) }
+        }
+        guard logs.count == nodes.count else { throw Violation("a node does not run") }
+        try SegmentCheck.check(logs)
+        let audit = try LogAudit(of: logs[0].log, on: logs[0].disk)
+        for other in logs.dropFirst() {
+            guard try LogAudit(of: other.log, on: other.disk).rows == audit.rows else {
+                throw Violation("nodes \(logs[0].node) and \(other.node) hold different events")
+            }
+        }
+        try HistoryCheck.check(history, against: audit)
+    }
+
+    private func check(_ node: SimulatedNode) throws {
+        guard let replica = node.replica else { return }
+        let first = nodes[0].replica
+        guard replica.ledger.nextSequence == first?.ledger.nextSequence,
+            replica.ledger.directory == first?.ledger.directory,
+            replica.ledger.answers == first?.ledger.answers
+        else { throw Violation("node \(node.id) has another directory than node \(nodes[0].id)") }
+    }
+
+    /// A number for everything that this run did: disks, answers, time and events.
+    package var endState: UInt64 {
+        var state = RandomSource(seed: now.nanoseconds ^ UInt64(statistics.eventCount) << 40)
+        for node in nodes {
+            state = RandomSource(seed: state.next() ^ node.disk.durableFingerprint)
+        }
+        for operation in history.operations {
+            let text =
+                "\(operation.invoked) \(operation.completed ?? -1) "
+                + (operation.answer.map { Self.describe($0) } ?? "")
+            let checksum = CRC32C.checksum(Array(text.utf8).span)
+            state = RandomSource(seed: state.next() ^ UInt64(checksum))
+        }
+        return state.next()
+    }
+}

@@ -1,0 +1,249 @@
+import Bytes
+import Consensus
+import PeerWire
+import Records
+import Replica
+import SegmentLog
+
+// What happens at a node: inputs, turns, and carrying out what a turn decided.
+
+extension Simulation {
+    private static let turnDelay: UInt64 = 20_000
+
+    func wall(of node: SimulatedNode) -> Timestamp {
+        Timestamp(
+            microseconds: Self.wallAtStart + Int64(now.nanoseconds / 1_000) + node.clockOffset)
+    }
+
+    func start(_ node: SimulatedNode) throws {
+        guard !node.isRunning, !resting[node.place] else { return }
+        if isSafetyPhase, options.faults.contains(.crashInRecovery), random.chance(20) {
+            node.disk.plan(.crash, at: node.disk.operationCount + random.below(8))
+        }
+        do {
+            try node.start(
+                settings: replicaSettings, cluster: cluster, random: &random, now: now)
+            node.disk.plan(.crash, at: -1)
+        } catch let failure as RecoveryFailure {
+            guard case .disk = failure else {
+                throw Violation("node \(node.id) does not start: \(failure)")
+            }
+            return startAgain(node)
+        } catch is DiskError {
+            return startAgain(node)
+        } catch let failure as ReplicaFailure {
+            throw Violation("node \(node.id) does not start: \(failure)")
+        }
+        note("node \(node.id) starts, log ends at \(end(of: node))")
+        planTurn(node, at: now)
+    }
+
+    private func startAgain(_ node: SimulatedNode) {
+        note("node \(node.id) stops while it starts (\(node.disk.interrupted))")
+        statistics.crashCount += 1
+        node.disk.plan(.crash, at: -1)
+        node.disk.restartAfterPowerLoss(&random)
+        queue.insert(.start(node: node.place), at: later(random.number(in: options.restartDelay)))
+    }
+
+    func end(of node: SimulatedNode) -> String {
+        node.replica.map { "\($0.catalogue.lastPosition)" } ?? "nowhere"
+    }
+
+    /// Ends the node's process, and starts another after a while.
+    func crash(_ node: SimulatedNode, losingPower: Bool, after delay: UInt64? = nil) {
+        guard let process = node.process else { return }
+        note("node \(node.id) \(losingPower ? "loses power" : "is killed")")
+        statistics.crashCount += 1
+        node.crash(losingPower: losingPower, random: &random)
+        for (_, link) in process.clients {
+            queue.insert(.broken(link), at: later(random.number(in: 100_000...5_000_000)))
+        }
+        let delay = delay ?? random.number(in: options.restartDelay)
+        queue.insert(.start(node: node.place), at: later(delay))
+    }
+
+    // MARK: Inputs
+
+    func planTurn(_ node: SimulatedNode, at time: Instant) {
+        guard let planned = node.process?.nextTurn else {
+            guard node.isRunning else { return }
+            node.process?.nextTurn = time
+            return queue.insert(.turn(node: node.place), at: time)
+        }
+        guard time < planned else { return }
+        node.process?.nextTurn = time
+        queue.insert(.turn(node: node.place), at: time)
+    }
+
+    /// Gives the replica an input, checks what must hold after it, and plans the turn's end.
+    func give(_ node: SimulatedNode, _ input: (inout SimulatedNode.Process) throws -> Void) throws {
+        guard node.isRunning else { return }
+        guard var process = node.process.take() else { return }
+        defer {
+            node.process = process
+            planTurn(node, at: later(Self.turnDelay))
+        }
+        try input(&process)
+        process.replica.consensus.checkInvariants()
+    }
+
+    func takePeerFrame(_ from: Int, _ to: Int, _ bytes: [UInt8]) throws {
+        guard !network.isBlocked(from: from, to: to) else { return }
+        let now = now
+        let sender = nodes[from].id
+        try give(nodes[to]) { process in
+            var frames = FrameBuffer()
+            frames.payloadLimit = Frame.payloadBytes
+            frames.bytes = bytes
+            while let (kind, payload) = try frames.next() {
+                process.replica.receive(
+                    kind, payload, in: bytes.span, from: sender, now: now,
+                    into: &process.outcome)
+            }
+        }
+    }
+
+    func takeWritten(_ node: SimulatedNode, life: Int) throws {
+        guard node.life == life, var process = node.process.take() else { return }
+        let tasks = process.writing
+        do {
+            try process.writer.perform(tasks)
+            try process.writer.prepareNext()
+        } catch {
+            process.writing = []
+            node.process = process
+            note("node \(node.id): \(error)")
+            statistics.diskFaultCount += 1
+            return crash(node, losingPower: random.chance(30))
+        }
+        process.writing = []
+        node.process = process
+        let now = now
+        try give(node) { process in
+            process.replica.written(tasks.count, now: now, into: &process.outcome)
+        }
+        beginWriting(node)
+    }
+
+    private func beginWriting(_ node: SimulatedNode) {
+        guard let process = node.process, process.writing.isEmpty, !process.waiting.isEmpty else {
+            return
+        }
+        node.process?.writing = process.waiting
+        node.process?.waiting = []
+        let delay = random.number(in: diskDelay)
+        let stall = node.stalledUntil.nanoseconds(since: now)
+        queue.insert(.written(node: node.place, life: node.life), at: later(delay + stall))
+    }
+
+    // MARK: Turns
+
+    func takeTurn(_ node: SimulatedNode) throws {
+        guard node.process?.nextTurn == now, var process = node.process.take() else { return }
+        process.nextTurn = nil
+        process.replica.endTurn(now: now, wall: wall(of: node), into: &process.outcome)
+        process.replica.consensus.checkInvariants()
+        var outcome = ReplicaOutcome()
+        swap(&outcome, &process.outcome)
+        let deadline = process.replica.nextDeadline()
+        process.waiting += outcome.tasks
+        node.process = process
+        try check(outcome, of: node)
+        let isBehind = outcome.wantsTurn
+        carryOut(outcome, node)
+        outcome.clear()
+        beginWriting(node)
+        guard node.isRunning else { return }
+        node.process?.outcome = outcome
+        planTurn(node, at: isBehind ? later(Self.turnDelay) : max(deadline, later(Self.turnDelay)))
+    }
+
+    private func check(_ outcome: ReplicaOutcome, of node: SimulatedNode) throws {
+        if let failure = outcome.failure { throw Violation("node \(node.id) stops: \(failure)") }
+        for task in outcome.tasks {
+            if case .append(_, let place) = task { try checks.log.note(place.header, by: node.id) }
+        }
+        for event in outcome.events {
+            note("node \(node.id) \(event)")
+            switch event {
+            case .standing(let standing) where standing.role == .leader:
+                statistics.leaderCount += 1
+                try checks.leaders.note(standing.term, leader: node.id, life: node.life)
+                if let replica = node.replica {
+                    try checks.commits.checkLeader(
+                        node.id, term: standing.term, log: replica.catalogue)
+                }
+            case .peerRefused(let peer, let reason):
+                throw Violation("node \(node.id) refuses what node \(peer) sent: \(reason)")
+            case .sealed: statistics.sealCount += 1
+            default: break
+            }
+        }
+        guard let replica = node.replica, let checked = node.process?.checkedCommit else { return }
+        let commit = replica.consensus.commitIndex
+        guard commit > checked else { return }
+        try checks.commits.note(
+            from: checked, through: commit, log: replica.catalogue, term: replica.consensus.term,
+            by: node.id)
+        node.process?.checkedCommit = commit
+    }
+
+    private func carryOut(_ outcome: ReplicaOutcome, _ node: SimulatedNode) {
+        for frames in outcome.frames {
+            switch frames.destination {
+            case .peer(let peer): send(frames.bytes, from: node, to: Int(peer.value) - 1)
+            case .client(let client):
+                guard let link = node.process?.clients.last(where: { $0.id == client })?.link else {
+                    continue
+                }
+                sendToGateway(frames.bytes, link)
+            }
+            guard node.isRunning else { return }
+        }
+        for job in outcome.reads {
+            queue.insert(
+                .read(node: node.place, life: node.life, job),
+                at: later(random.number(in: 50_000...3_000_000)))
+        }
+    }
+
+    /// Sends each frame by itself, so that each may be lost by itself.
+    private func send(_ bytes: [UInt8], from node: SimulatedNode, to peer: Int) {
+        var offset = 0
+        while offset < bytes.count {
+            let length = Int(bytes.span.littleEndian(UInt32.self, at: offset))
+            let end = offset + Frame.headerByteCount + length
+            let frame = Array(bytes[offset..<end])
+            offset = end
+            note("\(node.id) → \(peer + 1) \(Self.describe(frame))")
+            guard admit(frame, from: node.place, to: peer) else { continue }
+            for time in network.arrivals(from: node.place, to: peer, now: now) {
+                queue.insert(.peerFrame(from: node.place, to: peer, frame), at: time)
+            }
+        }
+        observe(bytes, from: node, to: peer)
+    }
+
+    static func describe(_ frame: [UInt8]) -> String {
+        let range = Frame.headerByteCount..<frame.count
+        guard let kind = FrameKind(rawValue: frame[4]),
+            let received = try? ConsensusFrames.read(kind, range, frame.span)
+        else { return "?" }
+        guard case .appendRequest(let request) = received.message else {
+            return "\(received.message)"
+        }
+        let entries = request.entries.map { "\($0.position)" }.joined(separator: " ")
+        return "append term \(request.term) after \(request.previous) [\(entries)] commit "
+            + "\(request.commit)"
+    }
+
+    func takeRead(_ node: SimulatedNode, _ life: Int, _ job: ReadJob) {
+        guard node.life == life, let process = node.process,
+            let link = process.clients.last(where: { $0.id == job.client })?.link
+        else { return }
+        var frame: [UInt8] = []
+        job.run(SimulatedEntrySource(disk: node.disk), leaf: &leaf, into: &frame)
+        sendToGateway(frame, link)
+    }
+}

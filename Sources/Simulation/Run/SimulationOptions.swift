@@ -1,0 +1,118 @@
+import Bytes
+import Consensus
+import Records
+
+/// What one seed runs. All of it follows from the seed, except a planted bug.
+package struct SimulationOptions: Equatable, Sendable {
+    package let seed: UInt64
+    /// A mistake that is planted on purpose.
+    package var bug: String?
+
+    // The cluster.
+    var nodeCount = 3
+    var electionTimeout: UInt64 = 300_000_000
+    var heartbeat: UInt64 = 60_000_000
+    var segmentBytes = 16 * 1_024
+    var maxEntriesPerAppend = 256
+    var maxAppendBytes = 1 << 20
+    var maxInflightBytes = 8 << 20
+    var entriesPerTurn = 256
+
+    // Who uses it.
+    var gatewayCount = 2
+    var clientCount = 6
+    var idCount = 12
+    var thinkTime: UInt64 = 30_000_000
+    var requestDeadline: UInt64 = 2_000_000_000
+    var notesBytes = 60
+
+    // What goes wrong.
+    var safetyTime: UInt64 = 12_000_000_000
+    var network = SimulatedNetwork.Manners()
+    var diskDelay: ClosedRange<UInt64> = 100_000...2_000_000
+    /// Nanoseconds between two faults, on average.
+    var faultInterval: UInt64 = 600_000_000
+    var faults: [Fault] = []
+    var restartDelay: ClosedRange<UInt64> = 1_000_000...800_000_000
+    var crashesVoters = false
+    var adversary = false
+
+    enum Fault: String, CaseIterable, Sendable {
+        case crash, blackout, isolate, split, oneWay, partial, clog, heal, diskStall, diskError
+        case diskFull, clockJump, gatewayCrash, crashInRecovery
+    }
+
+    package init(seed: UInt64, bug: String? = nil) {
+        self.seed = seed
+        self.bug = bug
+        var random = RandomSource(seed: seed &* 0x9e37_79b9_7f4a_7c15 ^ 0x6461_7962_6f6f_6b21)
+        drawCluster(&random)
+        drawLoad(&random)
+        drawFaults(&random)
+    }
+
+    private mutating func drawCluster(_ random: inout RandomSource) {
+        nodeCount = random.pick([1, 2, 3, 3, 3, 3, 3, 3, 4, 5, 5])
+        electionTimeout = random.pick([150, 300, 300, 500, 1_000]) * 1_000_000
+        heartbeat = electionTimeout / random.pick([4, 5, 8])
+        segmentBytes = random.pick([4, 8, 16, 64]) * 1_024
+        maxEntriesPerAppend = random.pick([1, 1, 2, 16, 256])
+        maxAppendBytes = random.pick([256, 4_096, 1 << 20])
+        maxInflightBytes = random.pick([1, 2_000, 8 << 20, 8 << 20])
+        entriesPerTurn = random.pick([1, 4, 256, 256])
+    }
+
+    private mutating func drawLoad(_ random: inout RandomSource) {
+        gatewayCount = random.number(in: 1...3)
+        clientCount = random.pick([1, 3, 6, 6, 12])
+        idCount = random.pick([1, 4, 16, 64])
+        thinkTime = random.pick([15, 40, 40, 150]) * 1_000_000
+        requestDeadline = random.pick([500, 2_000, 5_000]) * 1_000_000
+        notesBytes = random.pick([0, 60, 60, 600])
+    }
+
+    private mutating func drawFaults(_ random: inout RandomSource) {
+        safetyTime = random.number(in: UInt64(8)...UInt64(16)) * 1_000_000_000
+        if random.chance(50) { network.dropPercent = random.pick([1, 5, 20]) }
+        if random.chance(50) { network.duplicatePercent = random.pick([1, 10, 30]) }
+        if random.chance(50) {
+            network.latePercent = random.pick([1, 10, 30])
+            network.longDelay = random.pick([10, 100, 600]) * 1_000_000
+        }
+        if random.chance(30) { network.delay = 1_000_000...random.pick([5_000_000, 30_000_000]) }
+        if random.chance(40) { diskDelay = 500_000...random.pick([10_000_000, 60_000_000]) }
+        faultInterval = random.pick([150, 400, 800, 2_000]) * 1_000_000
+        faults = Fault.allCases.filter { _ in random.chance(50) }
+        if random.chance(50) { restartDelay = 500_000...random.pick([5_000_000, 40_000_000]) }
+        crashesVoters = random.chance(30)
+        adversary = nodeCount == 3 && random.chance(20)
+        // Where rejections overtake each other, each makes the leader send its whole window again;
+        // links of TCP never do that, and a wide window on worse ones only buries everybody.
+        if network.isUnreliable { maxInflightBytes = min(maxInflightBytes, 4_000) }
+        if adversary { (maxEntriesPerAppend, maxInflightBytes) = (1, 1) }
+    }
+
+    var endCount: Int { nodeCount + gatewayCount }
+
+    /// One line for each setting.
+    package var lines: [String] {
+        [
+            "seed \(seed)" + (bug.map { ", planted bug \($0)" } ?? ""),
+            "nodes \(nodeCount), election timeout \(electionTimeout / 1_000_000) ms, heartbeat "
+                + "\(heartbeat / 1_000_000) ms, segments of \(segmentBytes) bytes",
+            "appends of \(maxEntriesPerAppend) entries and \(maxAppendBytes) bytes, in flight "
+                + "\(maxInflightBytes) bytes, \(entriesPerTurn) entries applied in a turn",
+            "gateways \(gatewayCount), clients \(clientCount), unique_ids \(idCount), pause "
+                + "\(thinkTime / 1_000_000) ms, deadline \(requestDeadline / 1_000_000) ms",
+            "network \(network.delay.lowerBound / 1_000)...\(network.delay.upperBound / 1_000) us, "
+                + "late \(network.latePercent) % by \(network.longDelay / 1_000_000) ms, dropped "
+                + "\(network.dropPercent) %, twice \(network.duplicatePercent) %",
+            "disk \(diskDelay.lowerBound / 1_000)...\(diskDelay.upperBound / 1_000) us, restart "
+                + "after \(restartDelay.lowerBound / 1_000)..."
+                + "\(restartDelay.upperBound / 1_000) us",
+            "faults every \(faultInterval / 1_000_000) ms for \(safetyTime / 1_000_000_000) s: "
+                + (faults.map(\.rawValue) + (crashesVoters ? ["voters"] : [])
+                + (adversary ? ["figure 8"] : [])).joined(separator: " "),
+        ]
+    }
+}

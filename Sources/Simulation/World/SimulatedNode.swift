@@ -1,0 +1,103 @@
+import Bytes
+import Consensus
+import Crypto
+import PeerWire
+import Records
+import Replica
+import SegmentLog
+
+/// Entries of a simulated disk.
+struct SimulatedEntrySource: EntrySource {
+    let reader: LogReader<SimulatedDisk>
+
+    init(disk: SimulatedDisk) { reader = LogReader(disk: disk) }
+
+    func entry(at place: Place) throws(ReplicaFailure) -> Entry {
+        do { return try reader.read(place) } catch { throw .storage("\(error)") }
+    }
+}
+
+/// One machine: a disk that stays, and a process that comes and goes.
+final class SimulatedNode {
+    /// What lives in the process and is gone with it.
+    struct Process {
+        var replica: Replica
+        var writer: LogWriter<SimulatedDisk>
+        var outcome = ReplicaOutcome()
+        /// Tasks that the log writer has not begun.
+        var waiting: [LogTask] = []
+        /// Tasks that it is at.
+        var writing: [LogTask] = []
+        /// When the next turn is; turns planned for another time are void.
+        var nextTurn: Instant?
+        /// Whom the clients' numbers mean, newest last.
+        var clients: [(id: ClientID, link: GatewayLink)] = []
+        /// The checks have seen commits through here.
+        var checkedCommit = LogIndex.zero
+    }
+
+    let place: Int
+    let id: NodeID
+    let disk: SimulatedDisk
+    var process: Process?
+    /// How many processes have run; events of an earlier one are void.
+    var life = 0
+    /// Microseconds that the wall clock is ahead.
+    var clockOffset: Int64 = 0
+    /// Until then every write takes this much longer.
+    var stalledUntil = Instant.zero
+
+    init(place: Int, genesis: Entry, cluster: Identifier) throws {
+        self.place = place
+        id = NodeID(UInt32(place + 1))
+        disk = SimulatedDisk()
+        let identity = DiskIdentity(
+            clusterID: cluster, nodeID: id,
+            incarnation: Identifier(high: UInt64(place + 1), low: 1))
+        try LogDirectory.initialize(disk: disk, identity: identity)
+        let recovered = try LogDirectory.recover(disk: disk, clusterID: cluster)
+        var catalogue = recovered.catalogue
+        var writer = LogWriter(
+            disk: disk, settings: LogSettings(segmentBytes: 16 * 1_024), recovered: recovered)
+        try writer.perform([.append(genesis.bytes, at: catalogue.append(genesis.header))])
+    }
+
+    var isRunning: Bool { process != nil }
+    var replica: Replica? { process?.replica }
+
+    /// Starts a process on what the disk holds.
+    func start(
+        settings: ReplicaSettings, cluster: Identifier, random: inout RandomSource, now: Instant
+    ) throws {
+        let recovered = try LogDirectory.recover(
+            disk: disk, clusterID: cluster, settings: settings.log)
+        var key: [UInt8] = []
+        for _ in 0..<4 { key.append(littleEndian: random.next()) }
+        let replica = try Replica(
+            identity: recovered.identity, catalogue: recovered.catalogue, vote: recovered.vote,
+            source: SimulatedEntrySource(disk: disk), settings: settings, key: key,
+            seed: random.next(), now: now)
+        var writer = LogWriter(disk: disk, settings: settings.log, recovered: recovered)
+        try writer.prepareNext()
+        life += 1
+        process = Process(replica: replica, writer: writer)
+    }
+
+    /// Ends the process inside whatever the log writer was at; then the disk loses what a loss of
+    /// power takes, or nothing when only the process was killed.
+    func crash(losingPower: Bool, random: inout RandomSource) {
+        guard var ended = process else { return }
+        process = nil
+        let tasks = ended.writing
+        if !tasks.isEmpty, !disk.hasCrashed, random.chance(70) {
+            disk.plan(.crash, at: disk.operationCount + random.below(6))
+            _ = try? ended.writer.perform(tasks)
+        }
+        disk.plan(.crash, at: -1)
+        if losingPower {
+            disk.restartAfterPowerLoss(&random)
+        } else {
+            disk.restart()
+        }
+    }
+}
