@@ -170,7 +170,8 @@ package final class GatewayServer {
             guard read(connection, now: now) else { return }
             drive(connection, now: now)
         }
-        if event.isHangUp, !event.isReadable { return close(connection) }
+        // Nobody is left to read an answer; kept open, it would be reported again and again.
+        if event.isHangUp { return close(connection) }
         queue(connection)
     }
 
