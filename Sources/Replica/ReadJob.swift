@@ -10,6 +10,8 @@ package import SegmentLog
 package struct ReadJob: Sendable {
     /// Bytes of entries after which a page ends.
     static let entryBytes = 2 * 1_024 * 1_024
+    /// Bytes of rows after which the history of one event is cut; a row more still fits a frame.
+    static let historyBytes = 16 * 1_024 * 1_024
 
     package enum Records: Equatable, Sendable {
         case one(offset: Int, sequence: Sequence)

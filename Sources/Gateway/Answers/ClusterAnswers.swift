@@ -66,6 +66,15 @@ extension GatewayCore {
         guard head.outcome == .found else {
             return unanswered(head, rows: rows, read, requestID: requestID)
         }
+        guard head.next >= head.end else {
+            return refuse(
+                Refusal.judging([
+                    ParameterFault(
+                        "unique_id", .tooLong,
+                        "its history is too long for one answer: GET /v1/events?unique_id= "
+                            + "replays it")
+                ]), on: read.surface, requestID: requestID)
+        }
         var body: [UInt8] = []
         let headers = staleHeaders(head, isStale: read.stale)
         let results = rows.split(separator: 0x0A)
