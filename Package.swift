@@ -114,7 +114,10 @@ let package = Package(
         tests(of: "daybook", imports: ["JSON", "Linux"]),
         tests(
             of: "Server",
-            imports: ["Bytes", "Crypto", "Gateway", "JSON", "Linux", "PeerWire", "Records"]),
+            imports: [
+                "Bytes", "Crypto", "Gateway", "JSON", "Linux", "PeerWire", "Records", "Replica",
+                "SegmentLog",
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )
