@@ -109,6 +109,15 @@ extension Simulation {
         plan(after: options.electionTimeout * (1 + random.below(6)))
     }
 
+    /// How long the adversary keeps a frame back: of candidates of one term, one is heard late,
+    /// by voters who have died and come back since.
+    func hold(_ frame: [UInt8]) -> UInt64 {
+        guard options.crashesVoters, isSafetyPhase,
+            frame[4] == FrameKind.voteRequest.rawValue, random.chance(50)
+        else { return 0 }
+        return random.below(options.electionTimeout / 6)
+    }
+
     /// Acts on what a node has just sent: one who has voted dies, and is back at once.
     func observe(_ bytes: [UInt8], from node: SimulatedNode, to peer: Int) {
         guard options.crashesVoters, isSafetyPhase, bytes.count > Frame.headerByteCount else {
