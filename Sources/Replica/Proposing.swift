@@ -49,6 +49,10 @@ extension Replica {
             refuse(batch: id, .none, client, into: &outcome)
             return
         }
+        guard refused.admits(id, from: client) else {
+            refuse(batch: id, .none, client, waitsForOther: true, into: &outcome)
+            return
+        }
         let items = Submit.items(payload)
         try check(items, bytes)
         var decisions: [PendingSubmit.Decision] = []
@@ -74,6 +78,7 @@ extension Replica {
             }
         }
         let last = batch.isEmpty ? catalogue.lastIndex : catalogue.lastIndex.next
+        refused.take(id, from: client)
         submits.append(
             PendingSubmit(
                 client: client, batch: id, await: last, ticket: ticket, proposed: proposed,
@@ -96,8 +101,11 @@ extension Replica {
     private mutating func decide(
         _ item: Submit.Item, _ bytes: Span<UInt8>
     ) -> PendingSubmit.Decision {
+        let verdict = ledger.judge(item.record, in: bytes, expected: item.expected)
+        // What is in the log is no less there when its token was revoked since.
+        if case .duplicate(let place) = verdict { return .duplicate(place) }
         guard mayWrite(item.record.writtenBy, bytes) else { return .tokenRefused }
-        switch ledger.judge(item.record, in: bytes, expected: item.expected) {
+        switch verdict {
         case .conflict(let current): return .conflict(current)
         case .duplicate(let place): return .duplicate(place)
         case .append(let revision):
@@ -229,10 +237,12 @@ extension Replica {
         return receipt
     }
 
-    func refuse(
+    /// Answers without receipts. Until the batch comes again, later ones of the client wait for it.
+    mutating func refuse(
         batch: UInt64, _ result: Receipts.Outcome, _ client: ClientID,
-        into outcome: inout ReplicaOutcome
+        waitsForOther: Bool = false, into outcome: inout ReplicaOutcome
     ) {
+        refused.refuse(batch, from: client, waitsForOther: waitsForOther)
         outcome.send(to: .client(client)) { bytes in
             Frame.append(.receipts, to: &bytes) { payload in
                 Receipts.begin(

@@ -40,6 +40,7 @@ package struct Replica {
     var leadership: Term?
     var batch = OpenBatch()
     var submits: [PendingSubmit] = []
+    var refused = RefusedSubmits()
     var commands = PendingCommands()
     var serves = false
 

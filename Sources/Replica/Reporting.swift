@@ -19,6 +19,7 @@ extension Replica {
     /// The connection is gone; nothing more is sent to it.
     package mutating func clientGone(_ client: ClientID) {
         clients.removeAll { $0 == client }
+        refused.forget(client)
         queries.removeAll { $0.client == client }
         parkedPages.removeAll { $0.client == client }
     }

@@ -109,6 +109,7 @@ extension Simulation {
             frames.payloadLimit = Frame.payloadBytes
             frames.bytes = bytes
             while let (kind, payload) = try frames.next() {
+                self.note("node \(node.id) takes \(kind) of gateway \(link.gateway)")
                 switch kind {
                 case .submit:
                     try process.replica.submit(
