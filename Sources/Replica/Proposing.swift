@@ -71,18 +71,19 @@ extension Replica {
         var ticket: ReadTicket?
         if !proposed {
             ticket = consensus.requestRead(now: now, into: &core)
-            carryOut(now: now, into: &outcome)
             guard ticket != nil else {
                 refuse(batch: id, .none, client, into: &outcome)
                 return
             }
         }
-        let last = batch.isEmpty ? catalogue.lastIndex : catalogue.lastIndex.next
         refused.take(id, from: client)
+        let last = batch.isEmpty ? catalogue.lastIndex : catalogue.lastIndex.next
         submits.append(
             PendingSubmit(
                 client: client, batch: id, await: last, ticket: ticket, proposed: proposed,
                 decisions: decisions))
+        // Where one node is a majority, the read is confirmed in here: the submit must be known.
+        if ticket != nil { carryOut(now: now, into: &outcome) }
     }
 
     private var hasRoom: Bool {
