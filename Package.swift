@@ -109,7 +109,9 @@ let package = Package(
             of: "Gateway",
             imports: ["Bytes", "Crypto", "HTTPWire", "JSON", "Ledger", "PeerWire", "Records"]),
         tests(of: "Linux", imports: ["Bytes", "SegmentLog"]),
-        tests(of: "Simulation", imports: ["Consensus", "PeerWire", "Records"]),
+        tests(
+            of: "Simulation",
+            imports: ["Bytes", "Crypto", "Ledger", "PeerWire", "Records", "SegmentLog"]),
         tests(
             of: "Server",
             imports: ["Bytes", "Crypto", "Gateway", "JSON", "Linux", "PeerWire", "Records"]),
