@@ -45,7 +45,7 @@ let package = Package(
 
         // Words and bytes.
         module("Bytes", imports: ["CChecksum"]),
-        module("Crypto", imports: ["COpenSSL"]),
+        module("Crypto", imports: ["Bytes", "COpenSSL"]),
         module("JSON", imports: ["Bytes"]),
         module("Records", imports: ["Bytes", "Crypto", "JSON"]),
 
@@ -83,8 +83,8 @@ let package = Package(
         program(
             "daybook",
             imports: [
-                "Bytes", "Crypto", "JSON", "Ledger", "Linux", "PeerWire", "Records", "Replica",
-                "SegmentLog", "Server",
+                "Bytes", "Consensus", "Crypto", "Gateway", "JSON", "Linux", "Records", "Replica",
+                "Server",
             ]),
         program("simulate", path: "tools/simulator", imports: ["Linux", "Simulation"]),
         program("bench", path: "tools/bench/load", imports: ["Bytes", "JSON", "Linux"]),
@@ -98,7 +98,7 @@ let package = Package(
         tests(of: "Consensus", imports: ["Bytes", "Records"], resources: [.copy("Scenarios")]),
         tests(of: "Ledger", imports: ["Bytes", "Crypto", "Records"]),
         tests(of: "SegmentLog", imports: ["Bytes", "Records", "Simulation"]),
-        tests(of: "PeerWire", imports: ["Bytes", "Consensus", "Ledger", "Records"]),
+        tests(of: "PeerWire", imports: ["Bytes", "Consensus", "Crypto", "Ledger", "Records"]),
         tests(
             of: "Replica",
             imports: [
@@ -107,11 +107,13 @@ let package = Package(
             ]),
         tests(
             of: "Gateway",
-            imports: ["Bytes", "Crypto", "HTTPWire", "JSON", "Ledger", "PeerWire", "Records"]),
+            imports: ["Bytes", "Crypto", "HTTPWire", "JSON", "Ledger", "PeerWire", "Records"],
+            resources: [.copy("Data")]),
         tests(of: "Linux", imports: ["Bytes", "SegmentLog"]),
         tests(
             of: "Simulation",
             imports: ["Bytes", "Crypto", "Ledger", "PeerWire", "Records", "SegmentLog"]),
+        tests(of: "daybook", imports: ["JSON", "Linux"]),
         tests(
             of: "Server",
             imports: ["Bytes", "Crypto", "Gateway", "JSON", "Linux", "PeerWire", "Records"]),

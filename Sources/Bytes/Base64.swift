@@ -32,7 +32,10 @@ package enum Base64 {
 
     /// The bytes that `text` stands for, in either alphabet (but not both in one text), padding
     /// optional; nil when it is malformed, has bits left over, or white space in it.
-    package static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
+    package static func decode(_ text: String) -> [UInt8]? { decode(Array(text.utf8).span) }
+
+    /// The same for text as bytes.
+    package static func decode(_ text: Span<UInt8>) -> [UInt8]? {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count / 4 * 3)
         var bits: UInt32 = 0
@@ -40,7 +43,8 @@ package enum Base64 {
         var characterCount = 0
         var paddingCount = 0
         var seen: Alphabet?
-        for character in text {
+        for offset in 0..<text.count {
+            let character = text[offset]
             if character == UInt8(ascii: "=") {
                 paddingCount += 1
                 continue

@@ -11,6 +11,15 @@ package enum Hex {
         }
     }
 
+    /// Appends the 16 digits of the little-endian bytes of `word`.
+    package static func append(littleEndian word: UInt64, to text: inout [UInt8]) {
+        for place in 0..<8 {
+            let byte = UInt8(truncatingIfNeeded: word >> (8 * UInt64(place)))
+            text.append(digits[Int(byte >> 4)])
+            text.append(digits[Int(byte & 15)])
+        }
+    }
+
     /// `bytes` as text.
     package static func encode(_ bytes: [UInt8]) -> String {
         var text: [UInt8] = []
@@ -21,19 +30,18 @@ package enum Hex {
 
     /// The bytes that `text` stands for; nil when it has an odd length or another character.
     /// Upper-case digits are read too.
-    package static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
+    package static func decode(_ text: String) -> [UInt8]? { decode(Array(text.utf8).span) }
+
+    /// The same for text as bytes.
+    package static func decode(_ text: Span<UInt8>) -> [UInt8]? {
         guard text.count % 2 == 0 else { return nil }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count / 2)
-        var high: UInt8?
-        for character in text {
-            guard let digit = value(of: character) else { return nil }
-            if let pending = high {
-                bytes.append(pending << 4 | digit)
-                high = nil
-            } else {
-                high = digit
+        for offset in stride(from: 0, to: text.count, by: 2) {
+            guard let high = value(of: text[offset]), let low = value(of: text[offset + 1]) else {
+                return nil
             }
+            bytes.append(high << 4 | low)
         }
         return bytes
     }

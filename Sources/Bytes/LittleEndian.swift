@@ -24,8 +24,17 @@ extension Span<UInt8> {
     /// Whether the bytes in `range` equal all of `other`.
     package func equals(_ other: Span<UInt8>, in range: Range<Int>) -> Bool {
         guard range.count == other.count else { return false }
-        for offset in 0..<range.count where self[range.lowerBound + offset] != other[offset] {
-            return false
+        var offset = 0
+        while offset + 8 <= other.count {
+            guard
+                littleEndian(UInt64.self, at: range.lowerBound + offset)
+                    == other.littleEndian(UInt64.self, at: offset)
+            else { return false }
+            offset += 8
+        }
+        while offset < other.count {
+            guard self[range.lowerBound + offset] == other[offset] else { return false }
+            offset += 1
         }
         return true
     }

@@ -55,6 +55,13 @@ static int without_delay(int descriptor) {
     return setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
+int daybook_limit_silence(int descriptor, unsigned milliseconds) {
+    return setsockopt(
+               descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds) < 0
+        ? -errno
+        : 0;
+}
+
 int daybook_listen(const uint8_t *address, uint32_t length, int backlog) {
     int descriptor = make_socket(address);
     int on = 1;

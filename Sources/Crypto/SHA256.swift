@@ -1,3 +1,4 @@
+package import Bytes
 private import COpenSSL
 
 /// SHA-256 (FIPS 180-4) by OpenSSL, with one context used again for every digest.
@@ -57,6 +58,13 @@ private import COpenSSL
     package func finish() -> [UInt8] {
         finish(into: &digest, at: 0)
         return digest
+    }
+
+    /// Ends the digest and returns it as a value that needs no memory of its own.
+    package func finishDigest() -> Digest {
+        finish(into: &digest, at: 0)
+        let bytes = digest
+        return Digest(bytes.span, at: 0)
     }
 
     /// The digest of `bytes` alone.

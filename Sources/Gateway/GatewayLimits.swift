@@ -4,7 +4,7 @@ package enum GatewayLimits {
     package static let bodyBytes = 1_024 * 1_024
     /// Bytes of a bulk body. A longer one is 413.
     package static let bulkBodyBytes = 16 * 1_024 * 1_024
-    /// Bytes of bulk bodies held at once over all connections. One more waits unread.
+    /// Bytes of bulk bodies held at once over all connections. One more is `not-ready`, unread.
     package static let bulkBytesHeld = 256 * 1_024 * 1_024
     /// Bytes of events in one submit. What waits beyond it is the next one.
     package static let submitBytes = 768 * 1_024

@@ -16,7 +16,6 @@ package struct RevisionIndex {
         /// Offset of the stored record in its entry.
         package let recordOffset: UInt32
         package let revision: Revision
-        fileprivate let hash: UInt32
         fileprivate let uniqueIDOffset: UInt64
         fileprivate let uniqueIDByteCount: UInt32
         /// Row of the revision before, or `noRow`.
@@ -35,9 +34,16 @@ package struct RevisionIndex {
 
     private static let noRow = UInt32.max
 
+    /// The newest row of one unique_id, with the upper half of its hash, so that most other ids in
+    /// the way of a search are passed by without a look at their rows.
+    private struct Slot {
+        var row = RevisionIndex.noRow
+        var hash: UInt32 = 0
+    }
+
     private var rows: ContiguousArray<Row> = []
     private var uniqueIDs: [UInt8] = []
-    private var slots: [UInt32]
+    private var slots: [Slot]
     private var idCount = 0
     private let seed: UInt64
     /// Rows whose entries are committed and applied.
@@ -46,7 +52,7 @@ package struct RevisionIndex {
     /// `seed` keys the hash, so that nobody outside can choose ids that collide.
     package init(seed: UInt64) {
         self.seed = seed | 1
-        slots = [UInt32](repeating: Self.noRow, count: 64)
+        slots = [Slot](repeating: Slot(), count: 64)
     }
 
     package var count: Int { rows.count }
@@ -60,7 +66,7 @@ package struct RevisionIndex {
         of bytes: Span<UInt8>, _ range: Range<Int>, withOverlay: Bool
     ) -> Place? {
         let slot = slotIndex(of: bytes, range, hash: hash(bytes, range))
-        var place = slots[slot]
+        var place = slots[slot].row
         let bound = withOverlay ? rows.count : committedCount
         while place != Self.noRow, place >= bound { place = rows[Int(place)].previous }
         return place == Self.noRow ? nil : Int(place)
@@ -96,7 +102,7 @@ package struct RevisionIndex {
         if idCount * 4 >= slots.count * 3 { grow() }
         let hash = hash(bytes, record.uniqueID)
         let slot = slotIndex(of: bytes, record.uniqueID, hash: hash)
-        let newest = slots[slot]
+        let newest = slots[slot].row
         let (offset, count): (UInt64, UInt32)
         if newest == Self.noRow {
             (offset, count) = (UInt64(uniqueIDs.count), UInt32(record.uniqueID.count))
@@ -109,10 +115,10 @@ package struct RevisionIndex {
         rows.append(
             Row(
                 sequence: sequence, entry: entry, recordOffset: UInt32(recordOffset),
-                revision: revision, hash: UInt32(truncatingIfNeeded: hash),
-                uniqueIDOffset: offset, uniqueIDByteCount: count, previous: newest,
+                revision: revision, uniqueIDOffset: offset, uniqueIDByteCount: count,
+                previous: newest,
                 digest: Self.digest(bytes, record.digest)))
-        slots[slot] = UInt32(rows.count - 1)
+        slots[slot] = Slot(row: UInt32(rows.count - 1), hash: UInt32(hash >> 32))
     }
 
     /// Counts the oldest `count` rows of the overlay as committed.
@@ -126,7 +132,7 @@ package struct RevisionIndex {
         while rows.count > committedCount {
             guard let row = rows.popLast() else { return }
             let slot = slotIndex(ofRow: row, place: UInt32(rows.count))
-            slots[slot] = row.previous
+            slots[slot].row = row.previous
             if row.previous == Self.noRow {
                 idCount -= 1
                 uniqueIDs.removeLast(uniqueIDs.count - Int(row.uniqueIDOffset))
@@ -160,12 +166,14 @@ package struct RevisionIndex {
     private func slotIndex(of bytes: Span<UInt8>, _ range: Range<Int>, hash: UInt64) -> Int {
         let mask = slots.count - 1
         var slot = Int(truncatingIfNeeded: hash) & mask
-        while slots[slot] != Self.noRow {
-            let row = rows[Int(slots[slot])]
-            if row.hash == UInt32(truncatingIfNeeded: hash), row.uniqueIDByteCount == range.count,
-                uniqueIDs.span.equals(bytes.extracting(range), in: uniqueIDRange(of: row))
-            {
-                return slot
+        while slots[slot].row != Self.noRow {
+            if slots[slot].hash == UInt32(hash >> 32) {
+                let row = rows[Int(slots[slot].row)]
+                if row.uniqueIDByteCount == range.count,
+                    uniqueIDs.span.equals(bytes.extracting(range), in: uniqueIDRange(of: row))
+                {
+                    return slot
+                }
             }
             slot = (slot + 1) & mask
         }
@@ -176,7 +184,7 @@ package struct RevisionIndex {
     private func slotIndex(ofRow row: Row, place: UInt32) -> Int {
         let mask = slots.count - 1
         var slot = Int(hash(uniqueIDs.span, uniqueIDRange(of: row)) & UInt64(mask))
-        while slots[slot] != place { slot = (slot + 1) & mask }
+        while slots[slot].row != place { slot = (slot + 1) & mask }
         return slot
     }
 
@@ -187,17 +195,17 @@ package struct RevisionIndex {
 
     /// Doubles the slots. First revisions go in by row order, as they were first inserted.
     private mutating func grow() {
-        slots = [UInt32](repeating: Self.noRow, count: slots.count * 2)
+        slots = [Slot](repeating: Slot(), count: slots.count * 2)
         let mask = slots.count - 1
         for place in 0..<rows.count {
             let row = rows[place]
-            var slot = Int(hash(uniqueIDs.span, uniqueIDRange(of: row)) & UInt64(mask))
-            while slots[slot] != Self.noRow {
-                let other = rows[Int(slots[slot])]
-                if other.uniqueIDOffset == row.uniqueIDOffset { break }
+            let hash = hash(uniqueIDs.span, uniqueIDRange(of: row))
+            var slot = Int(truncatingIfNeeded: hash) & mask
+            while slots[slot].row != Self.noRow {
+                if rows[Int(slots[slot].row)].uniqueIDOffset == row.uniqueIDOffset { break }
                 slot = (slot + 1) & mask
             }
-            slots[slot] = UInt32(place)
+            slots[slot] = Slot(row: UInt32(place), hash: UInt32(hash >> 32))
         }
     }
 

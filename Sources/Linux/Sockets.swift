@@ -120,6 +120,12 @@ package struct StreamSocket: ~Copyable, Sendable {
         }
     }
 
+    /// Ends the connection when the peer has not acknowledged sent bytes for so long (RFC 5482), so
+    /// that a link that was cut is found and opened anew. Without effect inside this process.
+    package func limitSilence(milliseconds: UInt32) {
+        _ = daybook_limit_silence(descriptor.number, milliseconds)
+    }
+
     /// Tells the peer that nothing more will be sent. A peer that is gone already is no error.
     package func shutdownWrite() throws(SystemError) {
         let result = daybook_shutdown_write(descriptor.number)

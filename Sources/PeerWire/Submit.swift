@@ -1,9 +1,11 @@
 package import Bytes
 package import Records
 
-/// Events on their way to the leader: `batch` (8), then for each event whether a revision is expected
-/// (1), zero (3), the expected revision (4), and the stored record with its revision and salt zero.
+/// Events on their way to the leader: `batch` (8), the oldest batch that the sender still waits for
+/// (8), then for each event whether a revision is expected (1), zero (3), the expected revision (4),
+/// and the stored record with its revision and salt zero.
 package enum Submit {
+    private static let headByteCount = 16
     static let itemHeaderByteCount = 8
 
     package struct Item: Sendable {
@@ -11,9 +13,15 @@ package enum Submit {
         package let record: RecordView
     }
 
-    /// Begins the payload.
+    /// Begins the payload, of a batch that is the oldest itself.
     package static func begin(batch: UInt64, in payload: inout [UInt8]) {
         payload.append(littleEndian: batch)
+        payload.append(littleEndian: batch)
+    }
+
+    /// Says which batch is the oldest by now, in the payload at `offset` of `bytes`.
+    package static func setOldest(_ oldest: UInt64, at offset: Int, in bytes: inout [UInt8]) {
+        bytes.put(littleEndian: oldest, at: offset + 8)
     }
 
     /// Appends what stands in front of the stored record, which the caller appends next.
@@ -22,16 +30,17 @@ package enum Submit {
         payload.append(littleEndian: expected?.value ?? 0)
     }
 
-    package static func batch(
+    package static func head(
         _ payload: Range<Int>, _ bytes: Span<UInt8>
-    ) throws(ByteDefect) -> UInt64 {
+    ) throws(ByteDefect) -> (batch: UInt64, oldest: UInt64) {
         var cursor = ByteCursor(payload)
-        return try cursor.integer(bytes)
+        let batch = try cursor.integer(bytes, as: UInt64.self)
+        return (batch, try cursor.integer(bytes))
     }
 
     /// The places of the first item and of the end.
     package static func items(_ payload: Range<Int>) -> Range<Int> {
-        min(payload.lowerBound + 8, payload.upperBound)..<payload.upperBound
+        min(payload.lowerBound + headByteCount, payload.upperBound)..<payload.upperBound
     }
 
     /// The item at `offset`, and where the next one begins.
@@ -74,20 +83,17 @@ package struct Receipt: Equatable, Sendable {
     package var revision: Revision
     package var sequence: Sequence
     package var recordedAt: Timestamp
-    package var salt: [UInt8]
-    package var leafHash: [UInt8]
+    package var salt: Identifier
+    package var leafHash: Digest
 
     package init(verdict: Verdict, revision: Revision) {
         self.verdict = verdict
         self.revision = revision
         sequence = .zero
         recordedAt = .absent
-        salt = Self.noSalt
-        leafHash = Self.noHash
+        salt = Identifier(high: 0, low: 0)
+        leafHash = .zero
     }
-
-    package static let noSalt = [UInt8](repeating: 0, count: 16)
-    package static let noHash = [UInt8](repeating: 0, count: 32)
 
     package init(at offset: Int, _ bytes: Span<UInt8>) throws(ByteDefect) {
         guard offset + Self.encodedSize <= bytes.count,
@@ -97,8 +103,8 @@ package struct Receipt: Equatable, Sendable {
         revision = Revision(bytes.littleEndian(at: offset + 4))
         sequence = Sequence(bytes.littleEndian(at: offset + 8))
         recordedAt = Timestamp(microseconds: bytes.littleEndian(at: offset + 16))
-        salt = bytes.copy(offset + 24..<offset + 40)
-        leafHash = bytes.copy(offset + 40..<offset + 72)
+        salt = Identifier(bytes, at: offset + 24)
+        leafHash = Digest(bytes, at: offset + 40)
     }
 }
 
@@ -126,8 +132,8 @@ package enum Receipts {
         payload.append(littleEndian: receipt.revision.value)
         payload.append(littleEndian: receipt.sequence.value)
         payload.append(littleEndian: receipt.recordedAt.microseconds)
-        payload.append(contentsOf: receipt.salt)
-        payload.append(contentsOf: receipt.leafHash)
+        receipt.salt.append(to: &payload)
+        receipt.leafHash.append(to: &payload)
     }
 
     package struct Head: Equatable, Sendable {

@@ -1,5 +1,5 @@
 import Bytes
-package import Crypto
+import Crypto
 import JSON
 
 /// One event as it is read: the parameters as sent, then what the log says of it, as a JSON object.
@@ -7,7 +7,7 @@ package enum EventRow {
     /// Appends the row of `record` (in `bytes`) and a line feed to `output`.
     package static func append(
         _ record: RecordView, in bytes: Span<UInt8>, sequence: Sequence, recordedAt: Timestamp,
-        hash: SHA256, to output: inout [UInt8]
+        leaf: inout Leaf, to output: inout [UInt8]
     ) {
         output.append(UInt8(ascii: "{"))
         if record.resource == .administration {
@@ -25,9 +25,8 @@ package enum EventRow {
         output.append(contentsOf: ",\"recorded_at\":\"".utf8)
         RFC3339.append(recordedAt, to: &output)
         output.append(contentsOf: "\",\"leaf_hash\":\"".utf8)
-        let leaf = Leaf.hash(
-            of: record, in: bytes, sequence: sequence, recordedAt: recordedAt, hash: hash)
-        Hex.append(leaf.span, to: &output)
+        leaf.hash(of: record, in: bytes, sequence: sequence, recordedAt: recordedAt)
+            .appendHex(to: &output)
         member("\",\"application\":", bytes, record.application, to: &output)
         member(",\"written_by\":", bytes, record.writtenBy, to: &output)
         output.append(UInt8(ascii: "}"))

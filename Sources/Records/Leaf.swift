@@ -1,41 +1,47 @@
-import Bytes
+package import Bytes
 package import Crypto
 
 /// The Merkle leaf of one event: a commitment to it that stays valid when the event is erased.
 ///
 /// Leaf entry, 49 bytes: format (1), sequence (8), recorded_at in microseconds (8), and
 /// SHA-256(salt ‖ canonical record) (32). Leaf hash: SHA-256(0x00 ‖ leaf entry), RFC 6962 section 2.1.
-package enum Leaf {
+package struct Leaf {
     package static let format: UInt8 = 1
     package static let entryByteCount = 49
 
-    /// Writes the leaf entry of `record`, which is in `bytes`, over `entry` (49 bytes).
-    package static func makeEntry(
-        of record: RecordView, in bytes: Span<UInt8>, sequence: Sequence, recordedAt: Timestamp,
-        hash: SHA256, into entry: inout [UInt8]
+    private let hash: SHA256
+    /// The prefix 0x00 of RFC 6962, then the leaf entry.
+    private var prefixed = [UInt8](repeating: 0, count: 1 + Leaf.entryByteCount)
+
+    /// `hash` is used for every leaf.
+    package init(hash: SHA256) { self.hash = hash }
+
+    /// The leaf entry of `record`, which is in `bytes`.
+    package mutating func entry(
+        of record: RecordView, in bytes: Span<UInt8>, sequence: Sequence, recordedAt: Timestamp
+    ) -> [UInt8] {
+        fill(record, bytes, sequence, recordedAt)
+        return Array(prefixed[1...])
+    }
+
+    /// The leaf hash of `record`, which is in `bytes`.
+    package mutating func hash(
+        of record: RecordView, in bytes: Span<UInt8>, sequence: Sequence, recordedAt: Timestamp
+    ) -> Digest {
+        fill(record, bytes, sequence, recordedAt)
+        hash.begin()
+        hash.update(prefixed)
+        return hash.finishDigest()
+    }
+
+    private mutating func fill(
+        _ record: RecordView, _ bytes: Span<UInt8>, _ sequence: Sequence, _ recordedAt: Timestamp
     ) {
-        entry[0] = format
-        entry.put(littleEndian: sequence.value, at: 1)
-        entry.put(littleEndian: recordedAt.microseconds, at: 9)
+        prefixed[1] = Self.format
+        prefixed.put(littleEndian: sequence.value, at: 2)
+        prefixed.put(littleEndian: recordedAt.microseconds, at: 10)
         hash.begin()
         hash.update(bytes, in: record.salt.lowerBound..<record.canonical.upperBound)
-        hash.finish(into: &entry, at: 17)
+        hash.finish(into: &prefixed, at: 18)
     }
-
-    /// The leaf hash of `record`, which is in `bytes`: 32 bytes.
-    package static func hash(
-        of record: RecordView, in bytes: Span<UInt8>, sequence: Sequence, recordedAt: Timestamp,
-        hash: SHA256
-    ) -> [UInt8] {
-        var entry = [UInt8](repeating: 0, count: entryByteCount)
-        makeEntry(
-            of: record, in: bytes, sequence: sequence, recordedAt: recordedAt, hash: hash,
-            into: &entry)
-        hash.begin()
-        hash.update(leafPrefix)
-        hash.update(entry)
-        return hash.finish()
-    }
-
-    private static let leafPrefix: [UInt8] = [0x00]
 }

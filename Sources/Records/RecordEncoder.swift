@@ -13,9 +13,9 @@ package enum RecordEncoder {
         let start = output.count
         appendFixedPart(
             .auditEvent, start: parameters.startedAt, stop: parameters.stoppedAt, to: &output)
-        let digestOffset = start + RecordLayout.digestOffset
-        ContentDigest.compute(parameters, values: values, hash: hash)
-        hash.finish(into: &output, at: digestOffset)
+        ContentDigest.put(
+            parameters, values: values, hash: hash, at: start + RecordLayout.digestOffset,
+            in: &output)
         var presence: UInt8 = 0
         if parameters.stopTime != nil { presence |= RecordLayout.presentStopTime }
         if parameters.notes != nil { presence |= RecordLayout.presentNotes }
@@ -109,24 +109,33 @@ package enum RecordEncoder {
 /// Each parameter in the order of the contract: its length as 32 bits little-endian and its bytes;
 /// an absent one is the length 0xFFFFFFFF alone. Notes are in their canonical form.
 package enum ContentDigest {
-    private static let absent: [UInt8] = [0xFF, 0xFF, 0xFF, 0xFF]
-
-    /// Begins `hash` and hashes the content into it; the caller finishes it.
-    static func compute(_ parameters: EventParameters, values: [UInt8], hash: SHA256) {
+    /// Writes the digest over the 32 bytes at `offset` of `output`, behind whose end the content is
+    /// gathered meanwhile.
+    static func put(
+        _ parameters: EventParameters, values: [UInt8], hash: SHA256, at offset: Int,
+        in output: inout [UInt8]
+    ) {
+        let start = output.count
+        let bytes = values.span
+        append(parameters.uniqueID, bytes, to: &output)
+        append(parameters.scriptName, bytes, to: &output)
+        append(parameters.hostName, bytes, to: &output)
+        append(parameters.fileName, bytes, to: &output)
+        append(parameters.startTime, bytes, to: &output)
+        append(parameters.stopTime, bytes, to: &output)
+        append(parameters.canonicalNotes, bytes, to: &output)
+        append(parameters.updatedIn, bytes, to: &output)
         hash.begin()
-        for range in [
-            parameters.uniqueID, parameters.scriptName, parameters.hostName, parameters.fileName,
-            parameters.startTime, parameters.stopTime, parameters.canonicalNotes,
-            parameters.updatedIn,
-        ] {
-            guard let range else {
-                hash.update(absent)
-                continue
-            }
-            var length: [UInt8] = []
-            length.append(littleEndian: UInt32(range.count))
-            hash.update(length)
-            hash.update(values.span, in: range)
-        }
+        hash.update(output.span, in: start..<output.count)
+        output.removeLast(output.count - start)
+        hash.finish(into: &output, at: offset)
+    }
+
+    private static func append(
+        _ range: Range<Int>?, _ bytes: Span<UInt8>, to output: inout [UInt8]
+    ) {
+        guard let range else { return output.append(littleEndian: UInt32.max) }
+        output.append(littleEndian: UInt32(range.count))
+        output.append(bytes.extracting(range))
     }
 }

@@ -19,8 +19,8 @@ package struct TokenID: Hashable, Comparable, Sendable, CustomStringConvertible 
 
     package init(_ value: UInt64) { self.value = value }
 
-    /// Reads 16 lower-case hexadecimal digits; nil when it is anything else.
-    package init?(_ digits: some Collection<UInt8>) {
+    /// Reads 16 hexadecimal digits; nil when it is anything else.
+    package init?(_ digits: Span<UInt8>) {
         guard digits.count == 16, let bytes = Hex.decode(digits) else { return nil }
         value = bytes.reduce(0) { $0 << 8 | UInt64($1) }
     }
@@ -49,22 +49,24 @@ package struct TokenText: Sendable {
     }
 
     /// Reads a token; nil when it is not of the form.
-    package init?(parsing text: [UInt8]) {
-        let parts = text.split(separator: UInt8(ascii: "_"), maxSplits: 3)
-        guard parts.count == 4, parts[0].elementsEqual("dbk".utf8),
-            let id = TokenID(parts[2]), parts[3].count == 43,
-            let secret = Base64.decode(parts[3]), secret.count == Self.secretByteCount
-        else { return nil }
-        if parts[1].elementsEqual("app".utf8) {
-            kind = .application
-        } else if parts[1].elementsEqual("admin".utf8) {
-            kind = .administrator
-        } else {
-            return nil
+    package init?(parsing text: Span<UInt8>) {
+        for kind in [TokenKind.application, .administrator] {
+            let prefix = Array("dbk_\(kind.slug)_".utf8)
+            guard text.count == prefix.count + Self.tailByteCount,
+                text.equals(prefix.span, in: 0..<prefix.count),
+                text[prefix.count + 16] == UInt8(ascii: "_"),
+                let id = TokenID(text.extracting(prefix.count..<(prefix.count + 16))),
+                let secret = Base64.decode(text.extracting((prefix.count + 17)..<text.count)),
+                secret.count == Self.secretByteCount
+            else { continue }
+            self.init(kind: kind, id: id, secret: secret)
+            return
         }
-        self.id = id
-        self.secret = secret
+        return nil
     }
+
+    /// Characters of the id, the underscore and the secret.
+    private static let tailByteCount = 16 + 1 + 43
 
     package var text: String {
         "dbk_\(kind.slug)_\(id)_\(Base64.encode(secret, alphabet: .urlSafe))"
@@ -102,8 +104,10 @@ package struct TokenRow: Equatable, Sendable {
     /// Whether the token may do `action` on `resource`.
     package func permits(_ resource: String, _ action: String) -> Bool {
         permissions.contains { permission in
-            permission == "*" || permission == "\(resource)/*"
-                || permission == "\(resource)/\(action)"
+            guard permission != "*" else { return true }
+            guard permission.hasPrefix(resource) else { return false }
+            let rest = permission.dropFirst(resource.count)
+            return rest == "/*" || (rest.first == "/" && rest.dropFirst() == action)
         }
     }
 }

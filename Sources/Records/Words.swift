@@ -102,7 +102,7 @@ package struct NodeID: Hashable, Comparable, Sendable, CustomStringConvertible {
     package static func < (left: NodeID, right: NodeID) -> Bool { left.value < right.value }
 }
 
-/// 128 random bits that name a cluster, a disk incarnation or a request.
+/// 128 random bits: the name of a cluster, a disk incarnation or a request, or a salt.
 package struct Identifier: Hashable, Sendable, CustomStringConvertible {
     package let high: UInt64
     package let low: UInt64
@@ -123,7 +123,7 @@ package struct Identifier: Hashable, Sendable, CustomStringConvertible {
 
     /// Reads 32 hexadecimal digits, as `description` writes them; nil when it is anything else.
     package init?(_ text: String) {
-        guard let bytes = Hex.decode(Array(text.utf8)), bytes.count == Self.encodedSize else {
+        guard let bytes = Hex.decode(text.utf8Span.span), bytes.count == Self.encodedSize else {
             return nil
         }
         self.init(bytes.span, at: 0)
@@ -134,11 +134,17 @@ package struct Identifier: Hashable, Sendable, CustomStringConvertible {
         bytes.append(littleEndian: low)
     }
 
+    /// Appends 32 hexadecimal digits, in the order of the encoded bytes.
+    package func appendHex(to text: inout [UInt8]) {
+        Hex.append(littleEndian: high, to: &text)
+        Hex.append(littleEndian: low, to: &text)
+    }
+
     /// 32 hexadecimal digits, in the order of the encoded bytes.
     package var description: String {
-        var bytes: [UInt8] = []
-        append(to: &bytes)
-        return Hex.encode(bytes)
+        var text: [UInt8] = []
+        appendHex(to: &text)
+        return String(decoding: text, as: UTF8.self)
     }
 }
 

@@ -44,13 +44,12 @@ extension Replica {
         _ payload: Range<Int>, in bytes: Span<UInt8>, from client: ClientID, now: Instant,
         wall: Timestamp, into outcome: inout ReplicaOutcome
     ) throws(ByteDefect) {
-        let id = try Submit.batch(payload, bytes)
-        guard serves, consensus.role == .leader, hasRoom else {
+        let (id, oldest) = try Submit.head(payload, bytes)
+        guard serves, consensus.role == .leader, hasRoom,
+            refusals.admit(client, isOldest: id == oldest)
+        else {
+            refusals.note(client)
             refuse(batch: id, .none, client, into: &outcome)
-            return
-        }
-        guard refused.admits(id, from: client) else {
-            refuse(batch: id, .none, client, waitsForOther: true, into: &outcome)
             return
         }
         let items = Submit.items(payload)
@@ -72,17 +71,17 @@ extension Replica {
         if !proposed {
             ticket = consensus.requestRead(now: now, into: &core)
             guard ticket != nil else {
+                refusals.note(client)
                 refuse(batch: id, .none, client, into: &outcome)
                 return
             }
         }
-        refused.take(id, from: client)
         let last = batch.isEmpty ? catalogue.lastIndex : catalogue.lastIndex.next
         submits.append(
             PendingSubmit(
                 client: client, batch: id, await: last, ticket: ticket, proposed: proposed,
                 decisions: decisions))
-        // Where one node is a majority, the read is confirmed in here: the submit must be known.
+        // Behind it: where one node is the majority, the read is confirmed at once.
         if ticket != nil { carryOut(now: now, into: &outcome) }
     }
 
@@ -137,7 +136,8 @@ extension Replica {
 
     /// Whether the token that is named in `range` may still write.
     private func mayWrite(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
-        guard let id = TokenID(bytes.copy(range)), let token = ledger.directory.token(id) else {
+        guard let id = TokenID(bytes.extracting(range)), let token = ledger.directory.token(id)
+        else {
             return false
         }
         return token.revokedAt == nil && !commands.isRevoking(id)
@@ -201,7 +201,7 @@ extension Replica {
     }
 
     /// What to tell of one event; nil with a failure set when its entry cannot be read.
-    private func receipt(
+    private mutating func receipt(
         _ decision: PendingSubmit.Decision, into outcome: inout ReplicaOutcome
     ) -> Receipt? {
         switch decision {
@@ -214,7 +214,7 @@ extension Replica {
         }
     }
 
-    private func receipt(
+    private mutating func receipt(
         _ verdict: Receipt.Verdict, of row: RevisionIndex.Row, into outcome: inout ReplicaOutcome
     ) -> Receipt? {
         guard let entry = entry(at: row.entry, into: &outcome) else { return nil }
@@ -231,19 +231,16 @@ extension Replica {
         var receipt = Receipt(verdict: verdict, revision: row.revision)
         receipt.sequence = row.sequence
         receipt.recordedAt = entry.header.timestamp.advanced(byMicroseconds: ordinal)
-        receipt.salt = bytes.copy(record.salt)
-        receipt.leafHash = Leaf.hash(
-            of: record, in: bytes, sequence: row.sequence, recordedAt: receipt.recordedAt,
-            hash: hash)
+        receipt.salt = Identifier(bytes, at: record.salt.lowerBound)
+        receipt.leafHash = leaf.hash(
+            of: record, in: bytes, sequence: row.sequence, recordedAt: receipt.recordedAt)
         return receipt
     }
 
-    /// Answers without receipts. Until the batch comes again, later ones of the client wait for it.
-    mutating func refuse(
+    func refuse(
         batch: UInt64, _ result: Receipts.Outcome, _ client: ClientID,
-        waitsForOther: Bool = false, into outcome: inout ReplicaOutcome
+        into outcome: inout ReplicaOutcome
     ) {
-        refused.refuse(batch, from: client, waitsForOther: waitsForOther)
         outcome.send(to: .client(client)) { bytes in
             Frame.append(.receipts, to: &bytes) { payload in
                 Receipts.begin(
@@ -268,6 +265,7 @@ extension Replica {
     mutating func stopServing(into outcome: inout ReplicaOutcome) {
         for submit in submits {
             let result: Receipts.Outcome = submit.proposed ? .unknown : .none
+            refusals.note(submit.client)
             refuse(batch: submit.batch, result, submit.client, into: &outcome)
         }
         submits.removeAll()

@@ -1,4 +1,4 @@
-package import Crypto
+import Crypto
 package import PeerWire
 package import Records
 package import SegmentLog
@@ -14,6 +14,13 @@ package struct ReadJob: Sendable {
     package enum Records: Equatable, Sendable {
         case one(offset: Int, sequence: Sequence)
         case sequences(Range<Sequence>)
+
+        var first: Sequence {
+            switch self {
+            case .one(_, let sequence): sequence
+            case .sequences(let range): range.lowerBound
+            }
+        }
     }
 
     package struct Piece: Sendable {
@@ -30,17 +37,17 @@ package struct ReadJob: Sendable {
     package let pieces: [Piece]
 
     /// Reads, filters and writes the rows, and appends the answer's frame to `output`.
-    package func run(_ source: any EntrySource, hash: SHA256, into output: inout [UInt8]) {
+    package func run(_ source: any EntrySource, leaf: inout Leaf, into output: inout [UInt8]) {
         var head = head
         var rows: [UInt8] = []
         do {
             for piece in pieces {
-                if rows.count >= byteLimit, case .sequences(let range) = piece.records {
-                    head.next = range.lowerBound
+                if rows.count >= byteLimit {
+                    head.next = piece.records.first
                     break
                 }
                 let entry = try piece.entry ?? source.entry(at: piece.place)
-                try append(piece.records, of: entry, hash: hash, to: &rows)
+                try append(piece.records, of: entry, leaf: &leaf, to: &rows)
             }
         } catch {
             head.outcome = .damaged
@@ -53,20 +60,21 @@ package struct ReadJob: Sendable {
     }
 
     private func append(
-        _ records: Records, of entry: Entry, hash: SHA256, to rows: inout [UInt8]
+        _ records: Records, of entry: Entry, leaf: inout Leaf, to rows: inout [UInt8]
     ) throws(ReplicaFailure) {
         let end = entry.header.bodyRange.upperBound
         switch records {
         case .one(let offset, let sequence):
             let record = try view(entry, at: offset, end: end)
-            append(record, of: entry, sequence, hash: hash, to: &rows)
+            guard filter.accepts(record, in: entry.bytes.span) else { return }
+            append(record, of: entry, sequence, leaf: &leaf, to: &rows)
         case .sequences(let range):
             var offset = entry.header.bodyRange.lowerBound
             var sequence = entry.header.firstSequence
             while sequence < range.upperBound {
                 let record = try view(entry, at: offset, end: end)
                 if sequence >= range.lowerBound, filter.accepts(record, in: entry.bytes.span) {
-                    append(record, of: entry, sequence, hash: hash, to: &rows)
+                    append(record, of: entry, sequence, leaf: &leaf, to: &rows)
                 }
                 offset = record.range.upperBound
                 sequence = sequence.advanced(by: 1)
@@ -85,13 +93,13 @@ package struct ReadJob: Sendable {
     }
 
     private func append(
-        _ record: RecordView, of entry: Entry, _ sequence: Sequence, hash: SHA256,
+        _ record: RecordView, of entry: Entry, _ sequence: Sequence, leaf: inout Leaf,
         to rows: inout [UInt8]
     ) {
         let ordinal = Int(sequence.value - entry.header.firstSequence.value)
         EventRow.append(
             record, in: entry.bytes.span, sequence: sequence,
-            recordedAt: entry.header.timestamp.advanced(byMicroseconds: ordinal), hash: hash,
+            recordedAt: entry.header.timestamp.advanced(byMicroseconds: ordinal), leaf: &leaf,
             to: &rows)
     }
 }

@@ -1,46 +1,23 @@
-import PeerWire
+// A client sends its submits in the order of their ids, without waiting for answers. When one is
+// refused, those behind it may be on their way already; taken, they would stand in the log before
+// it. So they are refused too, until the oldest that the client still waits for comes (go-back-N).
 
-// Invariants, for each client:
-// - its batches have rising ids, and it sends again in their order, what was refused included
-// - while a refused batch has not come again, nothing that was sent after it is taken
-
-/// Which submits were refused and are to come again, so that what one client posted in turn reaches
-/// the log in turn (go-back-N).
+/// The clients that have to go back to the oldest submit that they still wait for.
 struct RefusedSubmits {
-    private struct Row {
-        let client: ClientID
-        /// The greatest id that was refused.
-        var last: UInt64
-        /// Of the refused ids, those up to here have come again and were taken.
-        var taken: UInt64
+    private var clients: [ClientID] = []
+
+    /// Whether a submit of the client may be taken; if so, it has gone back.
+    mutating func admit(_ client: ClientID, isOldest: Bool) -> Bool {
+        guard let place = clients.firstIndex(of: client) else { return true }
+        guard isOldest else { return false }
+        clients.remove(at: place)
+        return true
     }
 
-    /// In the order in which the clients were first refused.
-    private var rows: [Row] = []
-
-    /// Whether the batch may be taken. One that was refused comes again only after its sender has
-    /// heard of all refusals before it, so whatever it leaves out then was given up.
-    func admits(_ batch: UInt64, from client: ClientID) -> Bool {
-        guard let row = rows.first(where: { $0.client == client }) else { return true }
-        return batch <= row.last
+    /// A submit of the client was refused.
+    mutating func note(_ client: ClientID) {
+        if !clients.contains(client) { clients.append(client) }
     }
 
-    mutating func take(_ batch: UInt64, from client: ClientID) {
-        guard let place = rows.firstIndex(where: { $0.client == client }) else { return }
-        rows[place].taken = max(rows[place].taken, batch)
-        if rows[place].taken >= rows[place].last { rows.remove(at: place) }
-    }
-
-    /// `waitsForOther`: the batch is refused only because one before it has not come again.
-    mutating func refuse(_ batch: UInt64, from client: ClientID, waitsForOther: Bool) {
-        guard let place = rows.firstIndex(where: { $0.client == client }) else {
-            rows.append(Row(client: client, last: batch, taken: 0))
-            return
-        }
-        // What was refused before this and comes now was sent before this was heard of.
-        rows[place].last = waitsForOther ? max(rows[place].last, batch) : batch
-        rows[place].taken = waitsForOther ? rows[place].taken : 0
-    }
-
-    mutating func forget(_ client: ClientID) { rows.removeAll { $0.client == client } }
+    mutating func forget(_ client: ClientID) { clients.removeAll { $0 == client } }
 }

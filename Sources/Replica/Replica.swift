@@ -28,7 +28,7 @@ package struct Replica {
     package internal(set) var catalogue: Catalogue
     let source: any EntrySource
     let salts: KeyStream
-    let hash = SHA256()
+    var leaf = Leaf(hash: SHA256())
 
     var cache = EntryCache()
     var core = Outcome()
@@ -40,7 +40,7 @@ package struct Replica {
     var leadership: Term?
     var batch = OpenBatch()
     var submits: [PendingSubmit] = []
-    var refused = RefusedSubmits()
+    var refusals = RefusedSubmits()
     var commands = PendingCommands()
     var serves = false
 

@@ -19,9 +19,9 @@ extension Replica {
     /// The connection is gone; nothing more is sent to it.
     package mutating func clientGone(_ client: ClientID) {
         clients.removeAll { $0 == client }
-        refused.forget(client)
         queries.removeAll { $0.client == client }
         parkedPages.removeAll { $0.client == client }
+        refusals.forget(client)
     }
 
     /// Tells clients of a changed directory at once, and of the status when it is due.

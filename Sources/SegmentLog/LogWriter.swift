@@ -43,13 +43,28 @@ package struct LogWriter<D: Disk> {
         hasFailed = false
     }
 
-    /// Zeroes the file of the next segment ahead of its use, when none is waiting. For idle moments.
+    /// Whether no file waits for the next segment.
+    package var needsSpare: Bool { !hasSpare }
+
+    /// Makes the file of the next segment ahead of its use, zeroed. Any thread may do it, with a
+    /// disk of its own, while the writer goes on; then the writer is told by `adoptSpare`.
+    package static func makeSpare(on disk: D, settings: LogSettings) throws(DiskError) {
+        try disk.create(FileName.spare, byteCount: settings.segmentBytes)
+    }
+
+    /// The spare is whole and durable: the next segment takes it.
+    package mutating func adoptSpare() {
+        precondition(!hasSpare, "two spares")
+        hasSpare = true
+    }
+
+    /// Makes and adopts the spare, when none is waiting.
     package mutating func prepareNext() throws(DiskError) {
         precondition(!hasFailed, "the log writer was used after a failure")
         guard !hasSpare else { return }
         hasFailed = true
-        try disk.create(FileName.spare, byteCount: settings.segmentBytes)
-        hasSpare = true
+        try Self.makeSpare(on: disk, settings: settings)
+        adoptSpare()
         hasFailed = false
     }
 

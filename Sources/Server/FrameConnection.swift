@@ -6,6 +6,9 @@ final class FrameConnection {
     /// Bytes read from one connection in one turn; the rest waits, so that others have theirs.
     static let turnBytes = 4 * 1_024 * 1_024
 
+    /// Sent bytes that are not acknowledged for so long end the connection.
+    static let silenceMilliseconds: UInt32 = 2_000
+
     let socket: StreamSocket
     let token: UInt64
     var frames = FrameBuffer()
@@ -22,6 +25,7 @@ final class FrameConnection {
         self.socket = socket
         self.token = token
         interest = isConnecting ? [.read, .write] : .read
+        self.socket.limitSilence(milliseconds: Self.silenceMilliseconds)
         try poller.register(self.socket.descriptor, token: token, interest: interest)
     }
 

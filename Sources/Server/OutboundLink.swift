@@ -23,6 +23,8 @@ final class OutboundLink {
     let address: String
     var state: State
     private var backoffNanoseconds = OutboundLink.firstBackoffNanoseconds
+    /// When the last frame came; for links whose other side is never silent for long.
+    var heardAt = Instant.zero
     /// What the peer refused with, so that it is said once and not at every attempt.
     var lastRefusal: String?
 

@@ -1,2 +1,3 @@
-let words = Array(CommandLine.arguments.dropFirst())
-try ServerCommands.run(words.first ?? "help", Arguments(Array(words.dropFirst())))
+import Linux
+
+Process.exit(CommandLineProgram.run(Array(CommandLine.arguments.dropFirst())).rawValue)

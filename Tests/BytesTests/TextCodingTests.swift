@@ -7,14 +7,14 @@ import Testing
         let text = Hex.encode(bytes)
         #expect(text.hasPrefix("000102030405060708090a0b0c0d0e0f10"))
         #expect(text.hasSuffix("fdfeff"))
-        #expect(Hex.decode(text.utf8) == bytes)
-        #expect(Hex.decode(text.uppercased().utf8) == bytes)
-        #expect(Hex.encode([]) == "" && Hex.decode("".utf8) == [])
+        #expect(Hex.decode(text) == bytes)
+        #expect(Hex.decode(text.uppercased()) == bytes)
+        #expect(Hex.encode([]) == "" && Hex.decode("") == [])
     }
 
     @Test(arguments: ["0", "000", "0g", "g0", "/0", ":0", "@0", "`0", "0x00", "0 ", " 0", "é"])
     func `what is not hexadecimal is refused`(text: String) {
-        #expect(Hex.decode(text.utf8) == nil)
+        #expect(Hex.decode(text) == nil)
     }
 }
 
@@ -31,18 +31,18 @@ import Testing
         let bare = text.replacing("=", with: "")
         #expect(Base64.encode(bytes) == text)
         #expect(Base64.encode(bytes, alphabet: .urlSafe) == bare)
-        #expect(Base64.decode(text.utf8) == bytes)
-        #expect(Base64.decode(bare.utf8) == bytes)
+        #expect(Base64.decode(text) == bytes)
+        #expect(Base64.decode(bare) == bytes)
     }
 
     @Test func `the two alphabets differ in two characters and are not mixed`() {
         let bytes: [UInt8] = [0xFB, 0xEF, 0xBE, 0xFF, 0xFF, 0xFF]
         #expect(Base64.encode(bytes) == "++++////")
         #expect(Base64.encode(bytes, alphabet: .urlSafe) == "----____")
-        #expect(Base64.decode("++++////".utf8) == bytes)
-        #expect(Base64.decode("----____".utf8) == bytes)
+        #expect(Base64.decode("++++////") == bytes)
+        #expect(Base64.decode("----____") == bytes)
         for mixed in ["+-++", "-+--", "/_//", "+_++", "AA-/"] {
-            #expect(Base64.decode(mixed.utf8) == nil, "\(mixed)")
+            #expect(Base64.decode(mixed) == nil, "\(mixed)")
         }
     }
 
@@ -50,7 +50,7 @@ import Testing
         for count in 0..<70 {
             let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 89 &+ 7) }
             for alphabet in [Base64.Alphabet.standard, .urlSafe] {
-                #expect(Base64.decode(Base64.encode(bytes, alphabet: alphabet).utf8) == bytes)
+                #expect(Base64.decode(Base64.encode(bytes, alphabet: alphabet)) == bytes)
             }
         }
     }
@@ -61,6 +61,6 @@ import Testing
         "Zg==\n", "Zm9v\r\nYmFy", "Z*==", "Zg\u{0}=", "é", "Zm9v.", "Zm9v,", "[", "@@@@",
     ])
     func `what has no single meaning is refused`(text: String) {
-        #expect(Base64.decode(text.utf8) == nil)
+        #expect(Base64.decode(text) == nil)
     }
 }

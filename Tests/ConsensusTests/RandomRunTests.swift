@@ -92,7 +92,7 @@ struct RandomRun {
             let place = random.below(order) == 0 ? Int(random.below(count)) : 0
             let packet = cluster.network[place]
             if Int(packet.to.value) == paused { continue }
-            switch random.below(40) {
+            switch random.below(UInt64(40)) {
             case 0..<lossRate: cluster.network.remove(at: place)
             case 39:
                 let receiver = Int(packet.to.value)

@@ -25,7 +25,7 @@ struct ScriptedNode {
     /// Frames that were sent: to whom, and one frame.
     var sent: [(to: Destination, bytes: [UInt8])] = []
     let hash = SHA256()
-    var note = 0
+    var leaf = Leaf(hash: SHA256())
 
     /// The first of `members`, as it is founded.
     init(members count: Int, segmentBytes: Int = 64 * 1_024) throws {
@@ -154,7 +154,7 @@ struct ScriptedNode {
 
     /// Sends a submit without ending the turn.
     mutating func submit(
-        _ batch: UInt64, _ events: [Event], from client: ClientID = ScriptedNode.gateway
+        _ batch: UInt64, _ events: [Event], oldest: UInt64? = nil, from client: ClientID = ScriptedNode.gateway
     ) throws {
         var payload: [UInt8] = []
         Submit.begin(batch: batch, in: &payload)
@@ -165,6 +165,7 @@ struct ScriptedNode {
             Submit.appendItem(expected: event.expected, to: &payload)
             payload += content.draft
         }
+        if let oldest { Submit.setOldest(oldest, at: 0, in: &payload) }
         try replica.submit(
             0..<payload.count, in: payload.span, from: client, now: now,
             wall: Timestamp(microseconds: 0), into: &outcome)
@@ -216,7 +217,7 @@ struct ScriptedNode {
     mutating func rows() throws -> [(head: RowsHead, rows: [History.Row])] {
         for job in reads {
             var bytes: [UInt8] = []
-            job.run(SimulatedEntrySource(disk: disk), hash: hash, into: &bytes)
+            job.run(SimulatedEntrySource(disk: disk), leaf: &leaf, into: &bytes)
             sent.append((.client(job.client), bytes))
         }
         reads = []

@@ -33,8 +33,8 @@ struct CheckTests {
         ("a revision is left out", { $0.log.rows[4].revision = Revision(4) }),
         ("bytes are altered", { $0.log.rows[1].draft[80] ^= 1 }),
         ("an event is invented", { $0.log.rows[1].digest[0] ^= 1 }),
-        ("a salt is not the one that was told", { $0.log.rows[1].salt[0] ^= 1 }),
-        ("a leaf is not the one that was told", { $0.log.rows[1].leafHash[0] ^= 1 }),
+        ("a salt is not the one that was told", { $0.log.rows[1].salt = Identifier(high: 99, low: 1) }),
+        ("a leaf is not the one that was told", { $0.log.rows[1].leafHash = .zero }),
         (
             "a time is not the one that was told",
             { $0.log.rows[1].recordedAt = Timestamp(microseconds: 99) }
@@ -43,7 +43,7 @@ struct CheckTests {
             "a retry gets another answer",
             { planted in
                 var receipt = planted.receipt(2, .duplicate)
-                receipt.salt[0] ^= 1
+                receipt.salt = Identifier(high: 99, low: 1)
                 planted.ask(.append(content: 2, expected: nil), .receipt(receipt))
             }
         ),
@@ -104,7 +104,7 @@ struct CheckTests {
             "a page shows another leaf",
             { planted in
                 let page = planted.page(0..<6, end: 6)
-                planted.log.rows[3].leafHash[3] ^= 1
+                planted.log.rows[3].leafHash = .zero
                 planted.ask(.page(from: .zero, .stale), page)
             }
         ),

@@ -37,8 +37,8 @@ struct PlantedHistory {
         log.rows.append(
             LogAudit.Row(
                 uniqueID: content.uniqueID, revision: Revision(UInt32(before + 1)),
-                digest: content.digest, salt: [UInt8](repeating: number, count: 16),
-                leafHash: [UInt8](repeating: number, count: 32),
+                digest: content.digest, salt: Identifier(high: UInt64(number), low: 1),
+                leafHash: Digest([UInt8](repeating: number, count: 32)),
                 recordedAt: Timestamp(microseconds: Int64(number)), draft: content.draft,
                 isAdministration: false))
     }
@@ -70,7 +70,7 @@ struct PlantedHistory {
             range.map { place in
                 History.Row(
                     sequence: Sequence(UInt64(place)), revision: log.rows[place].revision,
-                    leafHash: RowText.hexadecimal(log.rows[place].leafHash))
+                    leafHash: Array(log.rows[place].leafHash.description.utf8))
             })
     }
 

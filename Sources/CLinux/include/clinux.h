@@ -54,6 +54,8 @@ int daybook_socket_pair(int descriptors[2]);
 long daybook_receive(int descriptor, void *buffer, size_t count);
 long daybook_send(int descriptor, const void *buffer, size_t count);
 int daybook_shutdown_write(int descriptor);
+/// Ends the connection once sent bytes are unacknowledged for so long (TCP_USER_TIMEOUT).
+int daybook_limit_silence(int descriptor, unsigned milliseconds);
 /// Writes "host:port" (numeric, IPv6 in brackets) of this end or of the peer.
 int daybook_socket_name(int descriptor, int peer, char *text, size_t capacity);
 

@@ -78,17 +78,16 @@ extension GatewayCore {
 
     /// Reads the next event of a bulk body and appends its draft to `draft`.
     package mutating func nextEvent(_ bulk: inout BulkReading) -> Next {
-        if bulk.isArray {
-            guard let (document, node) = bulk.nextElement() else { return .end }
-            guard document.kind(node) == .object else { return .refused(Refusal(.noParamsDecoded)) }
-            set.readElement(node, of: document, bulk.bytes.span)
-        } else {
-            guard let line = bulk.nextLine() else { return .end }
-            do {
+        do throws(Refusal) {
+            if bulk.isArray {
+                guard let (document, node) = bulk.nextElement() else { return .end }
+                try set.read(node, of: document, bulk.bytes.span)
+            } else {
+                guard let line = bulk.nextLine() else { return .end }
                 try set.read(bulk.bytes.span, body: line, query: nil)
-            } catch {
-                return .refused(error)
             }
+        } catch {
+            return .refused(error)
         }
         return judgeElement(bulk)
     }
@@ -96,36 +95,11 @@ extension GatewayCore {
     package typealias Next = BulkReading.Next
 
     private mutating func judgeElement(_ bulk: BulkReading) -> Next {
-        var credential = bulk.credential
-        switch set[.application] {
-        case .absent: break
-        case .value:
-            return .refused(
-                Refusal.judging([ParameterFault("application", .wrongType, "a string")]))
-        case .text(let range):
-            let slug = String(decoding: set.text[range], as: UTF8.self)
-            guard slug.isEmpty || settings.applications.contains(slug) else {
-                return .refused(
-                    Refusal.judging([
-                        ParameterFault(
-                            "application", .unrecognized,
-                            settings.applications.joined(separator: ", "))
-                    ]))
-            }
-            guard
-                slug.isEmpty || credential.token.kind == .administrator
-                    || credential.application == slug
-            else {
-                return .refused(
-                    Refusal(
-                        .permissionDenied,
-                        "The token belongs to \(credential.application) and cannot act for \(slug)."
-                    ))
-            }
-            if !slug.isEmpty {
-                credential = Credential(
-                    token: credential.token, application: slug, writtenBy: credential.writtenBy)
-            }
+        let credential: Credential
+        do {
+            credential = try judgeApplication(bulk.credential)
+        } catch {
+            return .refused(error)
         }
         reading.read(&set, bulk.bytes.span, times: times)
         guard reading.faults.isEmpty else { return .refused(Refusal.judging(reading.faults)) }

@@ -9,13 +9,22 @@ package struct Credential: Equatable, Sendable {
     package let token: TokenRow
     /// The application that the request is judged and recorded under; empty for an administrator
     /// who names none.
-    package let application: String
+    package private(set) var application: String
+    /// The application's slug as records carry it.
+    let applicationBytes: [UInt8]
     /// The token's id as records carry it.
     package let writtenBy: [UInt8]
+
+    init(token: TokenRow, application: String) {
+        self.token = token
+        self.application = application
+        applicationBytes = Array(application.utf8)
+        writtenBy = Array(token.id.description.utf8)
+    }
 }
 
 extension GatewayCore {
-    /// The token of the request: `Authorization: Bearer` wins over the parameter.
+    /// The token of the request's `Authorization: Bearer`; empty when the header is another one.
     func bearer(_ head: HTTPHead, _ bytes: Span<UInt8>) -> [UInt8]? {
         guard let value = head.value("authorization", in: bytes) else { return nil }
         let text = bytes.copy(value)
@@ -25,18 +34,22 @@ extension GatewayCore {
         return Array(text[7...].drop { $0 == 0x20 })
     }
 
-    /// The row of a token, when its secret is right and it is not revoked.
-    func check(_ text: [UInt8]) throws(Refusal) -> TokenRow {
-        guard let token = TokenText(parsing: text), let row = directory?.token(token.id),
+    /// The credential of a token whose secret is right and which is not revoked.
+    mutating func check(_ text: [UInt8]) throws(Refusal) -> Credential {
+        if let known = checkedTokens.credential(text) { return known }
+        guard let token = TokenText(parsing: text.span), let row = directory?.token(token.id),
             row.kind == token.kind, row.revokedAt == nil,
             ConstantTime.equal(hash.hash(token.secret), row.secretDigest)
         else { throw Refusal(.invalidToken) }
-        return row
+        let credential = Credential(token: row, application: row.application)
+        checkedTokens.remember(text, credential)
+        return credential
     }
 
     /// The credential out of header and parameters (contract: token and application steps).
-    func credential(
-        _ head: HTTPHead, _ bytes: Span<UInt8>, _ set: ParameterSet
+    /// `Authorization: Bearer` wins over the parameter.
+    mutating func credential(
+        _ head: HTTPHead, _ bytes: Span<UInt8>
     ) throws(Refusal) -> Credential {
         let text: [UInt8]
         if let bearer = bearer(head, bytes) {
@@ -51,31 +64,28 @@ extension GatewayCore {
             case .text(let range): text = Array(set.text[range])
             }
         }
-        let row = try check(text)
-        return Credential(
-            token: row, application: try application(set, of: row),
-            writtenBy: Array(row.id.description.utf8))
+        return try judgeApplication(try check(text))
     }
 
-    private func application(
-        _ set: ParameterSet, of row: TokenRow
-    ) throws(Refusal) -> String {
+    /// The credential as it acts for the application that the parameters name.
+    func judgeApplication(_ credential: Credential) throws(Refusal) -> Credential {
         switch set[.application] {
-        case .absent: return row.application
+        case .absent: return credential
         case .value: throw unrecognized(.wrongType, "a string")
         case .text(let range):
-            guard !range.isEmpty else { return row.application }
+            let isOwn = set.text.span.equals(credential.applicationBytes.span, in: range)
+            if range.isEmpty || isOwn { return credential }
             let slug = String(decoding: set.text[range], as: UTF8.self)
             guard settings.applications.contains(slug) else {
                 throw unrecognized(
                     .unrecognized, settings.applications.joined(separator: ", "))
             }
-            guard row.kind == .administrator || row.application == slug else {
+            guard credential.token.kind == .administrator else {
                 throw Refusal(
                     .permissionDenied,
-                    "The token belongs to \(row.application) and cannot act for \(slug).")
+                    "The token belongs to \(credential.application) and cannot act for \(slug).")
             }
-            return slug
+            return Credential(token: credential.token, application: slug)
         }
     }
 

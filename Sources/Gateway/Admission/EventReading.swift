@@ -27,7 +27,8 @@ struct EventReading {
         readTimes(set, times)
         readNotes(&set, bytes)
         parameters.updatedIn = optional(.updatedIn, Limits.shortStringBytes, set)
-        readViewsAndRevision(set, bytes)
+        readViews(set)
+        readExpectedRevision(set, bytes)
     }
 
     private mutating func readTimes(_ set: ParameterSet, _ times: TimeReading) {
@@ -80,9 +81,13 @@ struct EventReading {
         }
     }
 
-    private mutating func readViewsAndRevision(_ set: ParameterSet, _ bytes: Span<UInt8>) {
+    /// Reads which views the request asks for; its faults are appended.
+    mutating func readViews(_ set: ParameterSet) {
         applicationView = view(.applicationView, set)
         _ = view(.sessionView, set)
+    }
+
+    private mutating func readExpectedRevision(_ set: ParameterSet, _ bytes: Span<UInt8>) {
         expected = nil
         switch set[.expectedRevision] {
         case .absent: break

@@ -36,6 +36,7 @@ package struct ReadAdmission: Sendable {
     package let history: Bool
     package let surface: Route.Surface
     package let stale: Bool
+    package let applicationView: ApplicationView?
 }
 
 /// A whole answer, ready to be sent.
@@ -62,7 +63,10 @@ package struct GatewayCore {
     package let settings: GatewaySettings
     package let times: TimeReading
     /// nil until a node has told it.
-    package var directory: Directory?
+    package var directory: Directory? {
+        didSet { checkedTokens.forget() }
+    }
+    var checkedTokens = CheckedTokens()
     /// The stored record of the event that was admitted last.
     package var draft: [UInt8] = []
     let hash = SHA256()
@@ -113,23 +117,41 @@ package struct GatewayCore {
         }
     }
 
+    /// Judges what can be judged of a bulk request before its body is read, so that nobody without a
+    /// token fills the memory with bodies. nil: read on; other routes' bodies are small.
+    package mutating func refusalBeforeBody(
+        _ head: HTTPHead, in bytes: Span<UInt8>
+    ) -> Refusal? {
+        guard case .route(let route) = RouteTable.match(head.method, path: head.path, in: bytes),
+            route.form == .events, directory != nil,
+            (head.contentLength ?? 0) <= route.bodyLimit
+        else { return nil }
+        do throws(Refusal) {
+            try judgeContentType(head, route, bytes)
+            try authorize(try nativeCredential(head, bytes).token, for: route)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
     private mutating func admit(
         _ route: Route, _ head: HTTPHead, _ body: Range<Int>, _ bytes: Span<UInt8>,
         _ requestID: String, _ entropy: () -> [UInt8]
     ) throws(Refusal) -> Admission {
         guard route.needsToken else { return try open(route, head, bytes) }
         if route.surface == .native {
-            let token = try nativeToken(head, bytes)
-            try authorize(token, for: route)
-            return try admitNative(route, head, bytes, token)
+            let credential = try nativeCredential(head, bytes)
+            try authorize(credential.token, for: route)
+            return try admitNative(route, head, bytes, credential)
         }
         try set.read(bytes, body: body, query: head.query)
-        let credential = try credential(head, bytes, set)
+        let credential = try credential(head, bytes)
         try authorize(credential.token, for: route)
         switch route.action {
         case .createEvent: return try admitEvent(credential, bytes)
-        case .readEvent: return try admitRead(bytes, history: false)
-        case .eventHistory: return try admitRead(bytes, history: true)
+        case .readEvent: return try admitRead(credential, bytes, history: false)
+        case .eventHistory: return try admitRead(credential, bytes, history: true)
         case .createToken, .revokeToken:
             let entropy = entropy()
             let request = requestIdentity(head, bytes, credential, entropy)
@@ -193,7 +215,7 @@ package struct GatewayCore {
     /// Appends the event that was read last to `draft`, as a stored record.
     mutating func encodeDraft(_ credential: Credential) {
         RecordEncoder.append(
-            reading.parameters, values: set.text, application: Array(credential.application.utf8),
+            reading.parameters, values: set.text, application: credential.applicationBytes,
             writtenBy: credential.writtenBy, hash: hash, to: &draft)
     }
 
@@ -207,40 +229,45 @@ package struct GatewayCore {
     }
 
     private mutating func admitRead(
-        _ bytes: Span<UInt8>, history: Bool
+        _ credential: Credential, _ bytes: Span<UInt8>, history: Bool
     ) throws(Refusal) -> Admission {
-        var faults: [ParameterFault] = []
-        var uniqueID: [UInt8] = []
-        switch set[.uniqueID] {
-        case .absent: faults.append(ParameterFault("unique_id", .missing, "it is required"))
-        case .value: faults.append(ParameterFault("unique_id", .wrongType, "a string"))
-        case .text(let range):
-            uniqueID = Array(set.text[range])
-            if range.isEmpty {
-                faults.append(ParameterFault("unique_id", .empty, "at least one character"))
-            }
-        }
-        var revision: Revision?
-        if !history {
-            switch set[.revision] {
-            case .absent: break
-            case .text(let range):
-                if !range.isEmpty {
-                    faults.append(ParameterFault("revision", .wrongType, "a whole number from 1"))
-                }
-            case .value(let node):
-                if let number = set.document.integer(node, from: bytes), number > 0 {
-                    revision = Revision(UInt32(clamping: number))
-                } else {
-                    faults.append(ParameterFault("revision", .wrongType, "a whole number from 1"))
-                }
-            }
-        }
-        guard faults.isEmpty else { throw Refusal.judging(faults) }
+        reading.faults.removeAll(keepingCapacity: true)
+        let uniqueID = subject()
+        let revision = history ? nil : revision(bytes)
+        reading.readViews(set)
+        guard reading.faults.isEmpty else { throw Refusal.judging(reading.faults) }
         return .read(
             ReadAdmission(
                 uniqueID: uniqueID, revision: revision, history: history, surface: .compatible,
-                stale: false))
+                stale: false, applicationView: view(credential)))
+    }
+
+    /// The unique_id that is asked for; any text, for it need not be one that could be posted.
+    private mutating func subject() -> [UInt8] {
+        let fault: ParameterFault
+        switch set[.uniqueID] {
+        case .absent: fault = ParameterFault("unique_id", .missing, "it is required")
+        case .value: fault = ParameterFault("unique_id", .wrongType, "a string")
+        case .text(let range):
+            if !range.isEmpty { return Array(set.text[range]) }
+            fault = ParameterFault("unique_id", .empty, "at least one character")
+        }
+        reading.faults.append(fault)
+        return []
+    }
+
+    private mutating func revision(_ bytes: Span<UInt8>) -> Revision? {
+        switch set[.revision] {
+        case .absent: return nil
+        case .text(let range):
+            if range.isEmpty { return nil }
+        case .value(let node):
+            if let number = set.document.integer(node, from: bytes), number > 0 {
+                return Revision(UInt32(clamping: number))
+            }
+        }
+        reading.faults.append(ParameterFault("revision", .wrongType, "a whole number from 1"))
+        return nil
     }
 }
 

@@ -6,8 +6,10 @@ import Records
 // The native surface: the token comes by Bearer alone, parameters by the query string.
 
 extension GatewayCore {
-    /// The token of a native request.
-    func nativeToken(_ head: HTTPHead, _ bytes: Span<UInt8>) throws(Refusal) -> TokenRow {
+    /// The credential of a native request.
+    mutating func nativeCredential(
+        _ head: HTTPHead, _ bytes: Span<UInt8>
+    ) throws(Refusal) -> Credential {
         guard let text = bearer(head, bytes) else {
             throw Refusal(.invalidToken, "Send the token as `Authorization: Bearer TOKEN`.")
         }
@@ -15,7 +17,7 @@ extension GatewayCore {
     }
 
     mutating func admitNative(
-        _ route: Route, _ head: HTTPHead, _ bytes: Span<UInt8>, _ token: TokenRow
+        _ route: Route, _ head: HTTPHead, _ bytes: Span<UInt8>, _ credential: Credential
     ) throws(Refusal) -> Admission {
         var query = QueryParameters()
         if let range = head.query {
@@ -27,10 +29,7 @@ extension GatewayCore {
         }
         switch route.action {
         case .appendEvents:
-            return .bulk(
-                Credential(
-                    token: token, application: token.application,
-                    writtenBy: Array(token.id.description.utf8)))
+            return .bulk(credential)
         case .replayEvents: return try admitReplay(query)
         case .nativeEvent:
             let prefix = route.path.utf8CodeUnitCount
@@ -41,7 +40,7 @@ extension GatewayCore {
             return .read(
                 ReadAdmission(
                     uniqueID: uniqueID, revision: nil, history: flag(query, "history"),
-                    surface: .native, stale: flag(query, "stale")))
+                    surface: .native, stale: flag(query, "stale"), applicationView: nil))
         case .cluster: return .cluster
         default: preconditionFailure("\(route.label) is not of the native surface")
         }
@@ -109,7 +108,7 @@ extension GatewayCore {
         while offset < text.count {
             if text[offset] == UInt8(ascii: "%") {
                 guard offset + 2 < text.count,
-                    let byte = Hex.decode(text[(offset + 1)...(offset + 2)])
+                    let byte = Hex.decode(text.span.extracting((offset + 1)..<(offset + 3)))
                 else { return nil }
                 decoded.append(contentsOf: byte)
                 offset += 3

@@ -109,11 +109,15 @@ struct ParameterSet {
         return count
     }
 
-    /// Reads the event that is the object at `object` of a document parsed before.
-    mutating func readElement(_ object: Int, of parsed: JSONDocument, _ bytes: Span<UInt8>) {
+    /// Reads the event that is the element at `element` of a document parsed before.
+    mutating func read(
+        _ element: Int, of parsed: JSONDocument, _ bytes: Span<UInt8>
+    ) throws(Refusal) {
         reset()
         document = parsed
-        _ = readObject(object, bytes)
+        guard document.kind(element) == .object, readObject(element, bytes) > 0 else {
+            throw Refusal(.noParamsDecoded)
+        }
     }
 
     private func known(_ name: Int, _ bytes: Span<UInt8>) -> ParameterName? {

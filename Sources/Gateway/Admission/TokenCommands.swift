@@ -50,7 +50,7 @@ extension GatewayCore {
             let kind: ParameterFault.Kind = set[.id] == .absent ? .missing : .wrongType
             throw Refusal.judging([ParameterFault("id", kind, "the 16 digits of a token's id")])
         }
-        guard let id = TokenID(set.text[range]) else {
+        guard let id = TokenID(set.text.span.extracting(range)) else {
             throw Refusal.judging(
                 [ParameterFault("id", .unknownID, "the 16 digits of a token's id")])
         }

@@ -80,7 +80,9 @@ extension GatewayCore {
                 status: 200, contentType: "application/json; charset=utf-8", body: body,
                 headers: headers)
         }
-        Envelope.appendSuccess(message: "Found.", requestID: requestID, to: &body) { output in
+        Envelope.appendSuccess(
+            message: "Found.", application: read.applicationView, requestID: requestID, to: &body
+        ) { output in
             guard read.history else { return output.append(contentsOf: results[0]) }
             JSONWriter.appendRaw("{\"results\":[", to: &output)
             for (place, row) in results.enumerated() {

@@ -51,9 +51,9 @@ package enum Envelope {
         JSONWriter.appendRaw("\",\"duplicate\":", to: &output)
         JSONWriter.append(receipt.verdict == .duplicate, to: &output)
         JSONWriter.appendRaw(",\"leaf_hash\":\"", to: &output)
-        Hex.append(receipt.leafHash.span, to: &output)
+        receipt.leafHash.appendHex(to: &output)
         JSONWriter.appendRaw("\",\"salt\":\"", to: &output)
-        Hex.append(receipt.salt.span, to: &output)
+        receipt.salt.appendHex(to: &output)
         JSONWriter.appendRaw("\"}", to: &output)
     }
 

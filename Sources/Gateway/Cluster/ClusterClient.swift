@@ -235,10 +235,17 @@ package struct ClusterClient {
             guard head.count == batch.waiters.count else {
                 throw ByteDefect(offset: payload.lowerBound)
             }
-            for (ordinal, waiter) in batch.waiters.enumerated() {
-                deliveries.append(
-                    .receipt(
-                        waiter.exchange, item: waiter.item, try head.receipt(ordinal, bytes)))
+            let delivered = deliveries.count
+            do throws(ByteDefect) {
+                for (ordinal, waiter) in batch.waiters.enumerated() {
+                    deliveries.append(
+                        .receipt(
+                            waiter.exchange, item: waiter.item, try head.receipt(ordinal, bytes)))
+                }
+            } catch {
+                // The batch is sent again: what was taken from a broken answer would come twice.
+                deliveries.removeLast(deliveries.count - delivered)
+                throw error
             }
             batches.remove(at: place)
             waitingBytes -= batch.eventBytes
@@ -309,8 +316,12 @@ package struct ClusterClient {
         for place in batches.indices where batches[place].node == nil {
             if batches[place].mayBeAppended { resentCount += 1 }
             batches[place].node = leader
-            let events = batches[place].payload
-            send(.submit, to: leader) { $0.append(contentsOf: events) }
+            let (events, oldest) = (batches[place].payload, batches[0].id)
+            send(.submit, to: leader) { payload in
+                let start = payload.count
+                payload.append(contentsOf: events)
+                Submit.setOldest(oldest, at: start, in: &payload)
+            }
         }
         for place in commands.indices where commands[place].node == nil {
             commands[place].node = leader
@@ -356,7 +367,7 @@ package struct ClusterClient {
 
 extension ClusterClient.Batch {
     /// What the batch counts for in the bound of waiting bytes.
-    var eventBytes: Int { payload.count - 8 - 8 * waiters.count }
+    var eventBytes: Int { payload.count - 16 - 8 * waiters.count }
 
     mutating func add(
         _ drafts: [UInt8], _ range: Range<Int>, expected: Revision?, exchange: ExchangeID,

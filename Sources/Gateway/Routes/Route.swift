@@ -62,6 +62,18 @@ package enum RouteTable {
         native(.metrics, [.get, .head], "/metrics", needsToken: false),
     ]
 
+    /// The routes' paths alone, for a search that touches nothing else.
+    private static let paths = routes.map(\.path)
+
+    /// Bytes of a body that a request for this path may have, whatever its method.
+    package static func bodyLimit(path: Range<Int>, in bytes: Span<UInt8>) -> Int {
+        for place in paths.indices
+        where routes[place].form == .events && matches(paths[place], path, bytes) {
+            return GatewayLimits.bulkBodyBytes
+        }
+        return GatewayLimits.bodyBytes
+    }
+
     package enum Match: Sendable {
         case route(Route)
         /// No such path; `isCompatible` says in which surface it would be.
@@ -76,7 +88,8 @@ package enum RouteTable {
     ) -> Match {
         let isCompatible = hasPrefix("/api/", path, bytes)
         var allowed: [String] = []
-        for route in routes where matches(route.path, path, bytes) {
+        for place in paths.indices where matches(paths[place], path, bytes) {
+            let route = routes[place]
             if route.methods.contains(method) { return .route(route) }
             allowed.append(contentsOf: route.methods.map(name))
         }

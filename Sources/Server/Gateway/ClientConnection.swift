@@ -26,6 +26,8 @@ final class ClientConnection {
     var exchangeNumber: UInt32 = 0
     var requestID = ""
     var admittedAt = Instant.zero
+    /// Bytes of a bulk body that the connection holds or will hold.
+    var bulkBytes = 0
     var isQueued = false
     var isClosed = false
     private var interest = Interest.read

@@ -14,8 +14,7 @@ extension GatewayServer {
             switch connection.http.advance(now: now.nanoseconds) {
             case .needsBytes, .closed: return
             case .head:
-                let limit = bodyLimit(connection)
-                connection.http.admitBody(limit: limit, now: now.nanoseconds)
+                admitBody(connection, now: now)
             case .bodyTooLarge: handle(connection, isOversized: true, now: now)
             case .request: handle(connection, isOversized: false, now: now)
             case .malformed: metrics.malformedRequests += 1
@@ -23,12 +22,34 @@ extension GatewayServer {
         }
     }
 
-    private func bodyLimit(_ connection: ClientConnection) -> Int {
-        let head = connection.http.head
-        let bytes = connection.http.bytes
-        let match = RouteTable.match(head.method, path: head.path, in: bytes.span)
-        if case .route(let route) = match { return route.bodyLimit }
-        return GatewayLimits.bodyBytes
+    /// Lets the body be read, up to the route's limit; a bulk body only within what all of them
+    /// may hold together.
+    private func admitBody(_ connection: ClientConnection, now: Instant) {
+        let (head, bytes) = (connection.http.head, connection.http.bytes)
+        let limit = RouteTable.bodyLimit(path: head.path, in: bytes.span)
+        if limit == GatewayLimits.bulkBodyBytes {
+            var refusal = core.refusalBeforeBody(head, in: bytes.span)
+            let expected = min(head.contentLength ?? limit, limit)
+            if refusal == nil, bulkBytes + expected > GatewayLimits.bulkBytesHeld {
+                refusal = Refusal(
+                    .notReady, "Too many bulk requests are being read. Send it again.")
+            }
+            if let refusal {
+                connection.requestID = core.nextRequestID()
+                return respond(
+                    core.refuse(refusal, on: .native, requestID: connection.requestID),
+                    on: connection, now: now)
+            }
+            connection.bulkBytes = expected
+            bulkBytes += expected
+        }
+        connection.http.admitBody(limit: limit, now: now.nanoseconds)
+    }
+
+    /// The connection's bulk body is done with.
+    func releaseBulk(_ connection: ClientConnection) {
+        bulkBytes -= connection.bulkBytes
+        connection.bulkBytes = 0
     }
 
     private func handle(_ connection: ClientConnection, isOversized: Bool, now: Instant) {
@@ -83,6 +104,7 @@ extension GatewayServer {
 
     func respond(_ answer: Answer, on connection: ClientConnection, now: Instant) {
         connection.exchange = .none
+        releaseBulk(connection)
         metrics.answered(status: answer.status)
         connection.http.respond(
             status: answer.status, contentType: answer.contentType, extraHeaders: answer.headers,

@@ -35,6 +35,9 @@ package final class GatewayServer {
     /// How often deadlines of connections are looked at.
     static let sweepNanoseconds: UInt64 = 250_000_000
 
+    /// A node that is silent for so long is taken for gone.
+    static let silenceNanoseconds: UInt64 = 3_000_000_000
+
     let configuration: GatewayConfiguration
     let log = ServerLog(source: "gateway")
     let poller: Poller
@@ -52,6 +55,8 @@ package final class GatewayServer {
     var nextLinkToken = GatewayServer.firstLinkToken
     var nextClientToken = GatewayServer.firstClientToken
     var input: [UInt8] = []
+    /// Bytes of bulk bodies over all connections.
+    var bulkBytes = 0
     private var nextSweep = Instant.zero
 
     /// Listens. `inProcess`: a connection to the only node, inside this process.
@@ -214,6 +219,7 @@ package final class GatewayServer {
         guard !connection.isClosed else { return }
         connection.isClosed = true
         cluster.abandon(connection.exchangeID)
+        releaseBulk(connection)
         connection.exchange = .none
         try? poller.remove(connection.socket.descriptor)
         slots[connection.slot] = nil
@@ -224,6 +230,7 @@ package final class GatewayServer {
 
     private func sweep(now: Instant) {
         nextSweep = now.advanced(byNanoseconds: Self.sweepNanoseconds)
+        dropSilentLinks(now: now)
         for case let connection? in slots {
             guard let deadline = connection.http.deadline(), deadline <= now.nanoseconds else {
                 continue

@@ -57,6 +57,7 @@ extension GatewayServer {
             if event.isWritable, try !connection.flush(poller) { return drop(link, now: now) }
             guard event.isReadable else { return }
             let isOpen = try connection.read()
+            link.heardAt = now
             if !takeFrames(of: link, connection, now: now) || !isOpen { drop(link, now: now) }
         }
     }
@@ -128,6 +129,16 @@ extension GatewayServer {
         }
         link.backOff(now: now)
         cluster.lost(link.peer)
+    }
+
+    /// Drops links on which a node has said nothing for too long: nodes say how they are ten times
+    /// in an election timeout, so the other end is gone and nobody told.
+    func dropSilentLinks(now: Instant) {
+        for link in links where link.connection != nil {
+            if now.nanoseconds(since: link.heardAt) > Self.silenceNanoseconds {
+                drop(link, now: now)
+            }
+        }
     }
 
     /// Sends what the cluster's client wants sent.

@@ -40,6 +40,7 @@ extension GatewayServer {
             let isOver = submitWindow(&bulk, connection, now: now)
             if isOver, bulk.lines.isEmpty {
                 connection.http.endStream(now: now.nanoseconds)
+                releaseBulk(connection)
                 queue(connection)
                 return drive(connection, now: now)
             }

@@ -4,52 +4,130 @@ import SegmentLog
 /// The one thread that writes this node's log: it takes all tasks that wait, does them with as few
 /// writes as they allow, and says how many are done.
 final class LogThread: Sendable {
-    /// Tasks to do; nil ends the thread.
-    let tasks: Mailbox<[LogTask]?>
+    enum Work: Sendable {
+        case tasks([LogTask])
+        /// The file of the next segment is there.
+        case spareReady
+        case stop
+    }
+
+    typealias Report = @Sendable (Result<Int, DiskError>) -> Void
+
+    private let work: Mailbox<Work>
 
     /// Starts the thread. `report` is called on it: with the count of tasks done, or a failure,
     /// after which nothing more is done.
     init(
-        directory: String, settings: LogSettings, recovered: Recovered,
-        report: @escaping @Sendable (Result<Int, DiskError>) -> Void
+        directory: String, settings: LogSettings, recovered: Recovered, report: @escaping Report
     ) throws(SystemError) {
-        let tasks = try Mailbox<[LogTask]?>(isBlocking: true)
-        self.tasks = tasks
+        let work = try Mailbox<Work>(isBlocking: true)
+        self.work = work
+        let spares = try SpareThread(directory: directory, settings: settings) { result in
+            switch result {
+            case .success: work.put(.spareReady)
+            case .failure(let error): report(.failure(error))
+            }
+        }
+        let disk = try DirectoryDisk(path: directory)
+        let writer = LogWriter(disk: disk, settings: settings, recovered: recovered)
         let thread = try Thread.start(name: "log-writer") {
-            do {
-                let disk = try DirectoryDisk(path: directory)
-                let writer = LogWriter(disk: disk, settings: settings, recovered: recovered)
-                try Self.run(writer, tasks, report)
-            } catch let error as DiskError {
-                report(.failure(error))
+            do throws(DiskError) {
+                try Self.run(writer, work, spares, report)
             } catch {
-                report(.failure(DiskError(operation: "open", file: directory, code: 5)))
+                report(.failure(error))
             }
         }
         _ = consume thread
     }
 
+    /// Takes tasks to do, in order.
+    func perform(_ tasks: [LogTask]) { work.put(.tasks(tasks)) }
+
+    /// Ends the thread once all tasks are done.
+    func stop() { work.put(.stop) }
+
     private static func run(
-        _ initial: LogWriter<DirectoryDisk>, _ tasks: Mailbox<[LogTask]?>,
-        _ report: (Result<Int, DiskError>) -> Void
+        _ initial: LogWriter<DirectoryDisk>, _ work: Mailbox<Work>, _ spares: SpareThread,
+        _ report: Report
     ) throws(DiskError) {
         var writer = initial
-        var batches: [[LogTask]?] = []
-        try writer.prepareNext()
+        var waiting: [Work] = []
+        var hasAsked = false
         while true {
-            batches.removeAll(keepingCapacity: true)
-            tasks.waitAndTake(into: &batches)
-            var work: [LogTask] = []
+            if writer.needsSpare, !hasAsked {
+                spares.ask()
+                hasAsked = true
+            }
+            waiting.removeAll(keepingCapacity: true)
+            work.waitAndTake(into: &waiting)
+            var tasks: [LogTask] = []
             var isLast = false
-            for batch in batches {
-                if let batch { work.append(contentsOf: batch) } else { isLast = true }
+            for item in waiting {
+                switch item {
+                case .tasks(let batch): tasks.append(contentsOf: batch)
+                case .spareReady:
+                    writer.adoptSpare()
+                    hasAsked = false
+                case .stop: isLast = true
+                }
             }
-            if !work.isEmpty {
-                try writer.perform(work)
-                report(.success(work.count))
+            if !tasks.isEmpty {
+                try writer.perform(tasks)
+                report(.success(tasks.count))
             }
-            if isLast { return }
-            try writer.prepareNext()
+            if isLast { return spares.stop() }
+        }
+    }
+}
+
+/// The thread that zeroes the next segment's file while the log writer goes on.
+final class SpareThread: Sendable {
+    private let requests: Mailbox<Bool>
+
+    /// `report` is called on the thread when a spare is there, or could not be made.
+    init(
+        directory: String, settings: LogSettings,
+        report: @escaping @Sendable (Result<Void, DiskError>) -> Void
+    ) throws(SystemError) {
+        let requests = try Mailbox<Bool>(isBlocking: true)
+        self.requests = requests
+        let thread = try Thread.start(name: "spare") {
+            var waiting: [Bool] = []
+            while true {
+                waiting.removeAll(keepingCapacity: true)
+                requests.waitAndTake(into: &waiting)
+                guard !waiting.contains(false) else { return }
+                do throws(DiskError) {
+                    try Self.make(directory, settings)
+                    report(.success(()))
+                } catch  where error.code == DiskError.noSpace {
+                    // Without a spare the writer makes the file when it needs it.
+                } catch {
+                    report(.failure(error))
+                }
+            }
+        }
+        _ = consume thread
+    }
+
+    func ask() { requests.put(true) }
+
+    func stop() { requests.put(false) }
+
+    private static func make(
+        _ directory: String, _ settings: LogSettings
+    ) throws(DiskError) {
+        let disk: DirectoryDisk
+        do {
+            disk = try DirectoryDisk(path: directory)
+        } catch {
+            throw DiskError(operation: "open", file: directory, code: error.code)
+        }
+        do throws(DiskError) {
+            try LogWriter.makeSpare(on: disk, settings: settings)
+        } catch {
+            try? disk.remove(FileName.spare)
+            throw error
         }
     }
 }

@@ -168,7 +168,7 @@ package final class NodeServer {
         case .read(let answer):
             if let connection = client(answer.client) { send(answer.frame, on: connection) }
         case .stop:
-            logThread.tasks.put(nil)
+            logThread.stop()
             reader.jobs.put(nil)
             return false
         }
@@ -177,7 +177,7 @@ package final class NodeServer {
 
     /// Hands tasks to the log writer, frames to the sockets and reads to the reader.
     private func carryOut(now: Instant) throws {
-        if !outcome.tasks.isEmpty { logThread.tasks.put(outcome.tasks) }
+        if !outcome.tasks.isEmpty { logThread.perform(outcome.tasks) }
         for frames in outcome.frames {
             switch frames.destination {
             case .peer(let peer):

@@ -1,5 +1,6 @@
 import Crypto
 import Linux
+import Records
 import Replica
 
 /// A thread that reads and writes out rows, so that a long replay does not hold up the log.
@@ -20,7 +21,7 @@ final class ReaderThread: Sendable {
         self.jobs = jobs
         let thread = try Thread.start(name: "reader") {
             guard let source = try? DiskEntrySource(directory: directory) else { return }
-            let hash = SHA256()
+            var leaf = Leaf(hash: SHA256())
             var waiting: [ReadJob?] = []
             while true {
                 waiting.removeAll(keepingCapacity: true)
@@ -28,7 +29,7 @@ final class ReaderThread: Sendable {
                 for job in waiting {
                     guard let job else { return }
                     var frame: [UInt8] = []
-                    job.run(source, hash: hash, into: &frame)
+                    job.run(source, leaf: &leaf, into: &frame)
                     report(Answer(client: job.client, frame: frame))
                 }
             }

@@ -1,4 +1,4 @@
-import Bytes
+package import Bytes
 import Crypto
 package import Records
 package import SegmentLog
@@ -9,8 +9,8 @@ package struct LogAudit {
         package var uniqueID: [UInt8]
         package var revision: Revision
         package var digest: [UInt8]
-        package var salt: [UInt8]
-        package var leafHash: [UInt8]
+        package var salt: Identifier
+        package var leafHash: Digest
         package var recordedAt: Timestamp
         /// The stored record with revision and salt zero.
         package var draft: [UInt8]
@@ -27,7 +27,7 @@ package struct LogAudit {
     /// Reads all entries of `log`. Throws when one is damaged, or sequences have a gap.
     package init(of log: Catalogue, on disk: SimulatedDisk) throws {
         let reader = LogReader(disk: disk)
-        let hash = SHA256()
+        var leaf = Leaf(hash: SHA256())
         var index = log.firstIndex
         while let place = log.place(of: index) {
             let entry: Entry
@@ -39,12 +39,12 @@ package struct LogAudit {
                     "entry \(index) begins with sequence \(entry.header.firstSequence), not "
                         + "\(rows.count)")
             }
-            try add(entry, hash: hash)
+            try add(entry, leaf: &leaf)
             index = index.next
         }
     }
 
-    private mutating func add(_ entry: Entry, hash: SHA256) throws {
+    private mutating func add(_ entry: Entry, leaf: inout Leaf) throws {
         let header = entry.header
         let bytes = entry.bytes.span
         var offset = header.bodyRange.lowerBound
@@ -58,10 +58,11 @@ package struct LogAudit {
             rows.append(
                 Row(
                     uniqueID: bytes.copy(view.uniqueID), revision: view.revision,
-                    digest: bytes.copy(view.digest), salt: bytes.copy(view.salt),
-                    leafHash: Leaf.hash(
+                    digest: bytes.copy(view.digest),
+                    salt: Identifier(bytes, at: view.salt.lowerBound),
+                    leafHash: leaf.hash(
                         of: view, in: bytes, sequence: Sequence(UInt64(rows.count)),
-                        recordedAt: recordedAt, hash: hash),
+                        recordedAt: recordedAt),
                     recordedAt: recordedAt, draft: draft,
                     isAdministration: view.resource == .administration))
             offset = view.range.upperBound

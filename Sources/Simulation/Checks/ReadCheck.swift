@@ -1,3 +1,4 @@
+import Bytes
 import PeerWire
 import Records
 
@@ -29,7 +30,7 @@ struct ReadCheck {
             guard row.sequence.value < UInt64(log.rows.count),
                 case let found = log.rows[Int(row.sequence.value)],
                 found.revision == row.revision || found.isAdministration,
-                RowText.hexadecimal(found.leafHash) == row.leafHash
+                Array(found.leafHash.description.utf8) == row.leafHash
             else {
                 throw Violation("a read shows at sequence \(row.sequence) what is not there")
             }

@@ -11,7 +11,9 @@ enum RowReading {
         text.split(separator: UInt8(ascii: "\n")).map { line in
             let sequence = number(after: sequenceName, in: line)
             let revision = number(after: revisionName, in: line)
-            let leaf = place(after: leafName, in: line).map { line[$0..<min($0 + 64, line.endIndex)] }
+            let leaf = place(after: leafName, in: line).map {
+                line[$0..<min($0 + 64, line.endIndex)]
+            }
             return History.Row(
                 sequence: Sequence(sequence ?? .max), revision: Revision(UInt32(revision ?? 0)),
                 leafHash: Array(leaf ?? []))

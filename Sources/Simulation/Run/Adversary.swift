@@ -141,8 +141,9 @@ extension Simulation {
         guard options.crashesVoters, isSafetyPhase, bytes.count > Frame.headerByteCount else {
             return
         }
-        let range = Frame.headerByteCount
-            ..< Frame.headerByteCount + Int(bytes.span.littleEndian(UInt32.self, at: 0))
+        let range =
+            Frame.headerByteCount..<Frame.headerByteCount
+            + Int(bytes.span.littleEndian(UInt32.self, at: 0))
         guard bytes[4] == FrameKind.voteResponse.rawValue,
             let received = try? ConsensusFrames.read(.voteResponse, range, bytes.span),
             case .voteResponse(_, granted: true) = received.message, random.chance(50)

@@ -64,10 +64,11 @@ extension Simulation {
 
     private var live: [SimulatedNode] {
         nodes.filter { node in
-            node.isRunning && !(0..<options.nodeCount).contains { other in
-                other != node.place && !resting[other]
-                    && network.isBlocked(from: node.place, to: other)
-            }
+            node.isRunning
+                && !(0..<options.nodeCount).contains { other in
+                    other != node.place && !resting[other]
+                        && network.isBlocked(from: node.place, to: other)
+                }
         }
     }
 
@@ -164,7 +165,8 @@ extension Simulation {
             state = RandomSource(seed: state.next() ^ node.disk.durableFingerprint)
         }
         for operation in history.operations {
-            let text = "\(operation.invoked) \(operation.completed ?? -1) "
+            let text =
+                "\(operation.invoked) \(operation.completed ?? -1) "
                 + (operation.answer.map { Self.describe($0) } ?? "")
             let checksum = CRC32C.checksum(Array(text.utf8).span)
             state = RandomSource(seed: state.next() ^ UInt64(checksum))

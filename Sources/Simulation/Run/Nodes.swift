@@ -1,5 +1,5 @@
-import Consensus
 import Bytes
+import Consensus
 import PeerWire
 import Records
 import Replica
@@ -245,7 +245,7 @@ extension Simulation {
             let link = process.clients.last(where: { $0.id == job.client })?.link
         else { return }
         var frame: [UInt8] = []
-        job.run(SimulatedEntrySource(disk: node.disk), hash: hash, into: &frame)
+        job.run(SimulatedEntrySource(disk: node.disk), leaf: &leaf, into: &frame)
         sendToGateway(frame, link)
     }
 }

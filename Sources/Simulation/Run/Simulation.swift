@@ -43,6 +43,7 @@ package final class Simulation {
     let cluster: Identifier
     let administrator = TokenID(1)
     let hash = SHA256()
+    var leaf = Leaf(hash: SHA256())
     /// Faults happen and clients begin operations.
     var isSafetyPhase = true
     var diskDelay: ClosedRange<UInt64>

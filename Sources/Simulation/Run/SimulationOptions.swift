@@ -112,7 +112,7 @@ package struct SimulationOptions: Equatable, Sendable {
                 + "\(restartDelay.upperBound / 1_000) us",
             "faults every \(faultInterval / 1_000_000) ms for \(safetyTime / 1_000_000_000) s: "
                 + (faults.map(\.rawValue) + (crashesVoters ? ["voters"] : [])
-                    + (adversary ? ["figure 8"] : [])).joined(separator: " "),
+                + (adversary ? ["figure 8"] : [])).joined(separator: " "),
         ]
     }
 }

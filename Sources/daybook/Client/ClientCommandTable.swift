@@ -1,0 +1,81 @@
+extension CommandTable {
+    static let clientCommands: [Command] = [
+        Command(
+            words: ["append"], operands: "FILE|-", operandCount: 1,
+            summary: "post the events of a file, one JSON object a line",
+            details:
+                "Sends until each event is recorded or refused, in the file's order. Repeating a "
+                + "run is\nsafe: events that are there already are recognised.",
+            flags: Flag.connection + [
+                Flag.wait,
+                .value("from-line", "N", "begin at this line of the file"),
+                .value("checkpoint", "FILE", "keep the next line there, and go on from it"), .json,
+            ],
+            examples: [
+                "daybook append events.ndjson --token-file imports.token",
+                "daybook append events.ndjson --checkpoint events.checkpoint --wait 600",
+                "tail -n +1 -F today.ndjson | daybook append -",
+            ], run: AppendCommand.run),
+        Command(
+            words: ["replay"], summary: "print events in the order of the log, one a line",
+            details: "A lost connection is made again, and the rows go on behind the last one.",
+            flags: Flag.connection + [
+                .value("from", "SEQ", "begin at this sequence"),
+                .value("until", "SEQ", "end before this sequence"),
+                .value("unique-id", "ID", "the revisions of this event alone"),
+                .value("resource", "NAME", "audit_events_fmp (default), administration or all"),
+                .toggle("follow", "go on with what is recorded from now on"),
+                .toggle("stale", "accept what one node knows, without a majority"),
+                .value("out", "FILE", "write to this new file instead"), Flag.wait,
+            ],
+            examples: [
+                "daybook replay --from 1000 --until 2000 > part.ndjson",
+                "daybook replay --unique-id nightly-import-17",
+                "daybook replay --follow --resource all",
+            ], run: ReplayCommand.run),
+        Command(
+            words: ["status"], summary: "show the cluster's nodes and whether it takes events",
+            details: "Ends with 3 when the cluster takes no events.",
+            flags: Flag.connection + [.json],
+            examples: [
+                "daybook status --token-file admin-token",
+                "daybook status --to http://gateway:7400 --json",
+            ], run: StatusCommand.run),
+        Command(
+            words: ["history"], operands: "UNIQUE_ID", operandCount: 1,
+            summary: "show all revisions of one event",
+            flags: Flag.connection + [
+                .json, .toggle("stale", "accept what one node knows, without a majority"),
+            ],
+            examples: [
+                "daybook history nightly-import-17", "daybook history --json nightly-import-17",
+                "daybook history --json -- --an-id-with-dashes",
+            ], run: HistoryCommand.run),
+        Command(
+            words: ["token", "create"], summary: "make a token and show its secret once",
+            flags: Flag.connection + [
+                .value("application", "SLUG", "the application that it belongs to"),
+                .value("name", "NAME", "what people call it"),
+                .repeated("permission", "P", "RESOURCE/ACTION, RESOURCE/* or *; may be repeated"),
+                .value("kind", "KIND", "app or admin; app by default"),
+                .value("out", "FILE", "write the secret there, for the owner alone, unseen"), .json,
+            ],
+            examples: [
+                "daybook token create --application planoorder --name imports --out imports.token",
+                "daybook token create --application planox2 --permission audit_events_fmp/create",
+                "daybook token create --kind admin --name second --out second.token",
+            ], run: TokenCommand.create),
+        Command(
+            words: ["token", "index"], summary: "list the tokens, without their secrets",
+            flags: Flag.connection + [.json],
+            examples: ["daybook token index", "daybook token index --json"],
+            run: TokenCommand.index),
+        Command(
+            words: ["token", "revoke"], operands: "ID", operandCount: 1,
+            summary: "end a token for good", flags: Flag.connection,
+            examples: [
+                "daybook token revoke 0123456789abcdef",
+                "daybook token revoke 0123456789abcdef --token-file admin-token",
+            ], run: TokenCommand.revoke),
+    ]
+}

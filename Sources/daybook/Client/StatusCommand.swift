@@ -1,0 +1,43 @@
+import JSON
+import Linux
+
+/// `daybook status`: what the cluster is and whether it takes events.
+enum StatusCommand {
+    static func run(_ arguments: Arguments) throws -> ExitCode {
+        let client = try HTTPClient(arguments)
+        let body = try client.answer(to: HTTPRequest(target: "/v1/cluster"))
+        let (text, serves) = try describe(body)
+        StandardStream.output.write(
+            arguments.isSet("json") ? body + (body.last == 0x0A ? [] : [0x0A]) : Array(text.utf8))
+        return serves ? .done : .notReady
+    }
+
+    /// The cluster's state for people, and whether it takes events.
+    static func describe(_ body: [UInt8]) throws(CommandFailure) -> (text: String, serves: Bool) {
+        let answer = try JSONAnswer(body)
+        let root = answer.document.root
+        let serves = answer.isTrue("serves", root)
+        var table = Table([
+            ("NODE", .right), ("ADDRESS", .left), ("ROLE", .left), ("TERM", .right),
+            ("COMMIT", .right), ("APPLIED", .right), ("LAG", .right), ("REACHABLE", .left),
+        ])
+        for node in answer.elements("nodes", root) {
+            table.append([
+                answer.text("id", node), answer.text("address", node), answer.text("role", node),
+                answer.text("term", node), answer.text("commit", node),
+                answer.text("applied", node), answer.text("lag_entries", node),
+                answer.isTrue("reachable", node) ? "yes" : "no",
+            ])
+        }
+        let leader = answer.text("leader", root)
+        let verdict =
+            serves
+            ? "takes events: node \(leader) leads in term \(answer.text("term", root))"
+            : "takes no events at the moment: no node leads with a majority behind it"
+        let text =
+            Printable.text("cluster \(answer.text("cluster_id", root)), ")
+            + Printable.text("version \(answer.text("version", root))") + "\n"
+            + Printable.text(verdict) + "\n" + table.text(width: .max)
+        return (text, serves)
+    }
+}
