@@ -5,6 +5,7 @@ import Records
 import Replica
 import SegmentLog
 import Testing
+
 @testable import Simulation
 
 struct SubmitTests {
@@ -105,8 +106,9 @@ struct SubmitTests {
         }
         let segments = node.replica.catalogue.segmentSizes
         #expect(segments.count > 1 && segments[0].isSealed)
-        #expect(node.disk.contents(of: FileName.segment(LogIndex(1)))?.count
-            == segments[0].byteCount)
+        #expect(
+            node.disk.contents(of: FileName.segment(LogIndex(1)))?.count
+                == segments[0].byteCount)
     }
 
     @Test func `what is in the log is answered although its token was revoked since`() throws {
@@ -125,8 +127,9 @@ struct SubmitTests {
         try node.submit(2, [.init(note: 1, token: token), .init(note: 2, token: token)])
         node.turn()
         try node.write()
-        #expect(try node.answers().flatMap(\.receipts).map(\.verdict)
-            == [.appended, .duplicate, .tokenRefused])
+        #expect(
+            try node.answers().flatMap(\.receipts).map(\.verdict)
+                == [.appended, .duplicate, .tokenRefused])
     }
 }
 
@@ -236,8 +239,9 @@ struct CommandTests {
         try node.write()
         node.command(1, .createToken(TokenID(9).row))
         node.turn()
-        #expect(try node.replies().map(\.outcome)
-            == [.done(.created(TokenID(9))), .done(.created(TokenID(9)))])
+        #expect(
+            try node.replies().map(\.outcome)
+                == [.done(.created(TokenID(9))), .done(.created(TokenID(9)))])
     }
 
     @Test func `a revocation counts before it is committed`() throws {

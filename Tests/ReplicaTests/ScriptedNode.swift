@@ -5,6 +5,7 @@ import PeerWire
 import Records
 import Replica
 import SegmentLog
+
 @testable import Simulation
 
 /// One real node on a simulated disk; the test is its clock, its log writer and its peers.
@@ -14,7 +15,7 @@ struct ScriptedNode {
     static let gateway = ClientID(70)
 
     let disk: SimulatedDisk
-    var settings = ReplicaSettings()
+    let settings: ReplicaSettings
     var replica: Replica
     var writer: LogWriter<SimulatedDisk>
     var outcome = ReplicaOutcome()
@@ -38,6 +39,7 @@ struct ScriptedNode {
             clusterID: Self.cluster, members: members, administrator: token
         ).entry(createdAt: Timestamp(microseconds: 0))
         let founded = try SimulatedNode(place: 0, genesis: genesis, cluster: Self.cluster)
+        var settings = ReplicaSettings()
         settings.log = LogSettings(segmentBytes: segmentBytes)
         try self.init(on: founded.disk, settings: settings)
     }
@@ -154,7 +156,8 @@ struct ScriptedNode {
 
     /// Sends a submit without ending the turn.
     mutating func submit(
-        _ batch: UInt64, _ events: [Event], oldest: UInt64? = nil, from client: ClientID = ScriptedNode.gateway
+        _ batch: UInt64, _ events: [Event], oldest: UInt64? = nil,
+        from client: ClientID = ScriptedNode.gateway
     ) throws {
         var payload: [UInt8] = []
         Submit.begin(batch: batch, in: &payload)

@@ -1,8 +1,10 @@
+import Bytes
 import Ledger
 import PeerWire
 import Records
 import SegmentLog
 import Testing
+
 @testable import Simulation
 
 struct CheckTests {
@@ -33,7 +35,10 @@ struct CheckTests {
         ("a revision is left out", { $0.log.rows[4].revision = Revision(4) }),
         ("bytes are altered", { $0.log.rows[1].draft[80] ^= 1 }),
         ("an event is invented", { $0.log.rows[1].digest[0] ^= 1 }),
-        ("a salt is not the one that was told", { $0.log.rows[1].salt = Identifier(high: 99, low: 1) }),
+        (
+            "a salt is not the one that was told",
+            { $0.log.rows[1].salt = Identifier(high: 99, low: 1) }
+        ),
         ("a leaf is not the one that was told", { $0.log.rows[1].leafHash = .zero }),
         (
             "a time is not the one that was told",

@@ -2,6 +2,7 @@ import Bytes
 import Crypto
 import PeerWire
 import Records
+
 @testable import Simulation
 
 /// A history and a log that fit each other, to be spoilt one by one.

@@ -1,6 +1,7 @@
 import Bytes
 import Records
 import Testing
+
 @testable import Simulation
 
 struct SimulationTests {

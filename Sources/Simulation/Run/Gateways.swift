@@ -109,7 +109,9 @@ extension Simulation {
             frames.payloadLimit = Frame.payloadBytes
             frames.bytes = bytes
             while let (kind, payload) = try frames.next() {
-                self.note("node \(node.id) takes \(kind) \(bytes.span.littleEndian(UInt64.self, at: payload.lowerBound)) of gateway \(link.gateway)")
+                self.note(
+                    "node \(node.id) takes \(kind) \(bytes.span.littleEndian(UInt64.self, at: payload.lowerBound)) of gateway \(link.gateway)"
+                )
                 switch kind {
                 case .submit:
                     try process.replica.submit(
