@@ -137,6 +137,7 @@ struct RefusedSubmitTests {
     /// A node that has refused batch 1 and then leads.
     private func refusing() throws -> ScriptedNode {
         var node = try ScriptedNode(members: 1)
+        node.replica.clientConnected(ScriptedNode.gateway, now: node.now, into: &node.outcome)
         try node.submit(1, [.init(note: 1)])
         try node.lead()
         #expect(try node.answers().map(\.outcome) == [.none])
