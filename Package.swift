@@ -110,11 +110,16 @@ let package = Package(
             imports: ["Bytes", "Crypto", "HTTPWire", "JSON", "Ledger", "PeerWire", "Records"],
             resources: [.copy("Data")]),
         tests(of: "Linux", imports: ["Bytes", "SegmentLog"]),
-        tests(of: "Simulation", imports: ["Consensus", "PeerWire", "Records"]),
+        tests(
+            of: "Simulation",
+            imports: ["Bytes", "Crypto", "Ledger", "PeerWire", "Records", "SegmentLog"]),
         tests(of: "daybook", imports: ["JSON", "Linux"]),
         tests(
             of: "Server",
-            imports: ["Bytes", "Crypto", "Gateway", "JSON", "Linux", "PeerWire", "Records"]),
+            imports: [
+                "Bytes", "Crypto", "Gateway", "JSON", "Linux", "PeerWire", "Records", "Replica",
+                "SegmentLog",
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -45,7 +45,7 @@ package struct LogOutline: Equatable, Sendable {
     }
 
     /// Bytes of the entries after `lower` up to and including `upper`.
-    func byteCount(after lower: LogIndex, through upper: LogIndex) -> Int {
+    package func byteCount(after lower: LogIndex, through upper: LogIndex) -> Int {
         let start = max(lower, base.index)
         guard upper > start else { return 0 }
         return Int(byteEnd(of: upper) - byteEnd(of: start))

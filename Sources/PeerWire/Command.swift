@@ -5,6 +5,9 @@ package import Records
 /// A directory command on its way to the leader: an id for the answer, the stored record of its
 /// administrative event, and the command.
 package struct CommandRequest: Equatable, Sendable {
+    /// Bytes of a command. A longer one is malformed.
+    static let byteLimit = 128 * 1_024
+
     package let id: UInt64
     /// The stored record, its salt still zero.
     package let record: [UInt8]
@@ -17,6 +20,7 @@ package struct CommandRequest: Equatable, Sendable {
     }
 
     package init(_ payload: Range<Int>, _ bytes: Span<UInt8>) throws(ByteDefect) {
+        guard payload.count <= Self.byteLimit else { throw ByteDefect(offset: payload.lowerBound) }
         var cursor = ByteCursor(payload)
         id = try cursor.integer(bytes)
         let place = try cursor.counted(bytes)

@@ -75,7 +75,7 @@ package enum ConsensusFrames {
         _ cursor: inout ByteCursor, _ bytes: Span<UInt8>
     ) throws(ByteDefect) -> Received {
         let preVote = try flag(&cursor, bytes)
-        let term = Term(try cursor.integer(bytes))
+        let term = try term(&cursor, bytes)
         let last = try position(&cursor, bytes)
         try cursor.finish()
         return Received(
@@ -88,7 +88,7 @@ package enum ConsensusFrames {
         _ cursor: inout ByteCursor, _ bytes: Span<UInt8>
     ) throws(ByteDefect) -> Received {
         let preVote = try flag(&cursor, bytes)
-        let term = Term(try cursor.integer(bytes))
+        let term = try term(&cursor, bytes)
         let granted = try flag(&cursor, bytes)
         try cursor.finish()
         return Received(
@@ -103,9 +103,9 @@ package enum ConsensusFrames {
     private static func readAppendRequest(
         _ cursor: inout ByteCursor, _ bytes: Span<UInt8>
     ) throws(ByteDefect) -> Received {
-        let term = Term(try cursor.integer(bytes))
+        let term = try term(&cursor, bytes)
         let previous = try position(&cursor, bytes)
-        let commit = LogIndex(try cursor.integer(bytes))
+        let commit = try index(&cursor, bytes)
         let readContext = try cursor.integer(bytes, as: UInt64.self)
         var entries: [Entry] = []
         var descriptors: [EntryDescriptor] = []
@@ -146,11 +146,11 @@ package enum ConsensusFrames {
     private static func readAppendResponse(
         _ cursor: inout ByteCursor, _ bytes: Span<UInt8>
     ) throws(ByteDefect) -> Received {
-        let term = Term(try cursor.integer(bytes))
+        let term = try term(&cursor, bytes)
         let readContext = try cursor.integer(bytes, as: UInt64.self)
         let rejected = try flag(&cursor, bytes)
         let place = try position(&cursor, bytes)
-        let previous = LogIndex(try cursor.integer(bytes))
+        let previous = try index(&cursor, bytes)
         try cursor.finish()
         let response = AppendResponse(
             term: term,
@@ -170,8 +170,27 @@ package enum ConsensusFrames {
     private static func position(
         _ cursor: inout ByteCursor, _ bytes: Span<UInt8>
     ) throws(ByteDefect) -> LogPosition {
-        let term = Term(try cursor.integer(bytes))
-        return LogPosition(term: term, index: LogIndex(try cursor.integer(bytes)))
+        let term = try term(&cursor, bytes)
+        return LogPosition(term: term, index: try index(&cursor, bytes))
+    }
+
+    /// No log comes near this; a number beyond it is damage, and arithmetic must not meet it.
+    private static let bound: UInt64 = 1 << 62
+
+    private static func term(
+        _ cursor: inout ByteCursor, _ bytes: Span<UInt8>
+    ) throws(ByteDefect) -> Term {
+        let value = try cursor.integer(bytes, as: UInt64.self)
+        guard value < bound else { throw ByteDefect(offset: cursor.offset - 8) }
+        return Term(value)
+    }
+
+    private static func index(
+        _ cursor: inout ByteCursor, _ bytes: Span<UInt8>
+    ) throws(ByteDefect) -> LogIndex {
+        let value = try cursor.integer(bytes, as: UInt64.self)
+        guard value < bound else { throw ByteDefect(offset: cursor.offset - 8) }
+        return LogIndex(value)
     }
 
     private static func flag(

@@ -121,6 +121,12 @@ package struct EntryHeader: Equatable, Sendable {
         previousChecksum = bytes.littleEndian(at: offset + 36)
         timestamp = Timestamp(microseconds: bytes.littleEndian(at: offset + 40))
         checksum = bytes.littleEndian(at: offset + 52)
+        // What no log reaches, and what arithmetic must not meet.
+        let bound: UInt64 = 1 << 62
+        guard term.value < bound, index.value < bound, firstSequence.value < bound,
+            timestamp.microseconds.magnitude < bound,
+            recordCount <= Limits.entryRecords
+        else { throw .record(offset: 0) }
     }
 
     /// Reads the header at `offset` and verifies the checksum of the whole entry.

@@ -15,6 +15,8 @@ package enum Limits {
     package static let recordBytes = 96 * 1_024
     /// Bytes of one entry. A leader ends its batch before it; a longer one is no entry.
     package static let entryBytes = 8 * 1_024 * 1_024
+    /// Records of one entry. More is no entry; a batch has far fewer.
+    package static let entryRecords = 1_048_576
     /// Bytes of records that a leader puts into one entry. What waits beyond it is the next entry.
     package static let batchBytes = 1_024 * 1_024
     /// Members of a cluster. `daybook init` refuses more.

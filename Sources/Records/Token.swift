@@ -110,4 +110,26 @@ package struct TokenRow: Equatable, Sendable {
             return rest == "/*" || (rest.first == "/" && rest.dropFirst() == action)
         }
     }
+
+    /// Whether this token may give `permission` to another: only what it holds itself.
+    package func mayGrant(_ permission: String) -> Bool {
+        guard permission != "*" else { return permissions.contains("*") }
+        let parts = permission.split(separator: "/", maxSplits: 1)
+        return parts.count == 2 && permits(String(parts[0]), String(parts[1]))
+    }
+
+    /// Whether the text is a permission: `*`, `resource/*` or `resource/action`, in lower-case
+    /// letters, digits and underscores.
+    package static func isPermission(_ text: String) -> Bool {
+        guard text != "*" else { return true }
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        return parts.count == 2 && isWord(parts[0]) && (parts[1] == "*" || isWord(parts[1]))
+    }
+
+    private static func isWord(_ text: Substring) -> Bool {
+        !text.isEmpty
+            && text.utf8.allSatisfy { byte in
+                (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte) || byte == 0x5F
+            }
+    }
 }

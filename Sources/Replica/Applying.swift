@@ -7,7 +7,8 @@ extension Replica {
     mutating func applyCommitted(into outcome: inout ReplicaOutcome) {
         var count = 0
         while ledger.applied < consensus.commitIndex, outcome.failure == nil {
-            guard count < settings.entriesPerTurn else {
+            guard count < settings.entriesPerTurn, bytesReadInTurn < settings.readBytesPerTurn
+            else {
                 outcome.wantsTurn = true
                 return
             }

@@ -35,6 +35,9 @@ struct PendingCommands {
 }
 
 extension Replica {
+    /// Tokens of a cluster, revoked ones included: the directory goes to gateways in one frame.
+    static let tokenLimit = 10_000
+
     /// A directory command from a gateway.
     package mutating func command(
         _ request: CommandRequest, from client: ClientID, into outcome: inout ReplicaOutcome
@@ -73,6 +76,9 @@ extension Replica {
         else { return .refused }
         switch request.command.change {
         case .createToken(let row):
+            guard ledger.directory.tokens.count < Self.tokenLimit,
+                row.permissions.allSatisfy(author.mayGrant)
+            else { return .refused }
             return ledger.directory.token(row.id) == nil ? nil : .unknownToken
         case .revokeToken(let id):
             guard let token = ledger.directory.token(id) else { return .unknownToken }

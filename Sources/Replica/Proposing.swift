@@ -48,7 +48,7 @@ extension Replica {
         guard serves, consensus.role == .leader, hasRoom,
             refusals.admit(client, isOldest: id == oldest)
         else {
-            refusals.note(client)
+            note(client)
             refuse(batch: id, .none, client, into: &outcome)
             return
         }
@@ -71,7 +71,7 @@ extension Replica {
         if !proposed {
             ticket = consensus.requestRead(now: now, into: &core)
             guard ticket != nil else {
-                refusals.note(client)
+                note(client)
                 refuse(batch: id, .none, client, into: &outcome)
                 return
             }
@@ -86,8 +86,8 @@ extension Replica {
     }
 
     private var hasRoom: Bool {
-        catalogue.lastIndex.value - consensus.commitIndex.value < 1_024
-            && batch.bytes.count < settings.uncommittedBytes
+        consensus.log.byteCount(after: consensus.commitIndex, through: catalogue.lastIndex)
+            + batch.bytes.count < settings.uncommittedBytes
     }
 
     /// Reads all items before any is acted on, so that a malformed frame changes nothing.
@@ -101,8 +101,12 @@ extension Replica {
     private mutating func decide(
         _ item: Submit.Item, _ bytes: Span<UInt8>
     ) -> PendingSubmit.Decision {
+        let verdict = ledger.judge(item.record, in: bytes, expected: item.expected)
+        // First, for what is recorded is recorded: a gateway may be asking again for an event whose
+        // token was revoked since.
+        if case .duplicate(let place) = verdict { return .duplicate(place) }
         guard mayWrite(item.record.writtenBy, bytes) else { return .tokenRefused }
-        switch ledger.judge(item.record, in: bytes, expected: item.expected) {
+        switch verdict {
         case .conflict(let current): return .conflict(current)
         case .duplicate(let place): return .duplicate(place)
         case .append(let revision):
@@ -172,13 +176,16 @@ extension Replica {
     mutating func answerSubmits(into outcome: inout ReplicaOutcome) {
         var waiting: [PendingSubmit] = []
         for submit in submits {
-            if submit.await <= ledger.applied, submit.ticket == nil {
+            if submit.await <= ledger.applied, submit.ticket == nil,
+                bytesReadInTurn < settings.readBytesPerTurn
+            {
                 answer(submit, into: &outcome)
             } else {
                 waiting.append(submit)
             }
         }
         submits = waiting
+        if bytesReadInTurn >= settings.readBytesPerTurn { outcome.wantsTurn = true }
     }
 
     private mutating func answer(_ submit: PendingSubmit, into outcome: inout ReplicaOutcome) {
@@ -234,6 +241,11 @@ extension Replica {
         return receipt
     }
 
+    /// Remembers that a submit of the client was refused, as long as it is there.
+    mutating func note(_ client: ClientID) {
+        if clients.contains(client) { refusals.note(client) }
+    }
+
     func refuse(
         batch: UInt64, _ result: Receipts.Outcome, _ client: ClientID,
         into outcome: inout ReplicaOutcome
@@ -262,7 +274,7 @@ extension Replica {
     mutating func stopServing(into outcome: inout ReplicaOutcome) {
         for submit in submits {
             let result: Receipts.Outcome = submit.proposed ? .unknown : .none
-            refusals.note(submit.client)
+            note(submit.client)
             refuse(batch: submit.batch, result, submit.client, into: &outcome)
         }
         submits.removeAll()

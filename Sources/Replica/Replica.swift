@@ -31,6 +31,10 @@ package struct Replica {
     var leaf = Leaf(hash: SHA256())
 
     var cache = EntryCache()
+    /// The entry that was read back last: answers about one often come in a row.
+    var lastRead: Entry?
+    /// Bytes read back since the turn began.
+    var bytesReadInTurn = 0
     var core = Outcome()
     /// What the log writer still owes, in the order of its tasks.
     var owed: [Completion] = []
@@ -154,6 +158,7 @@ package struct Replica {
     package mutating func endTurn(
         now: Instant, wall: Timestamp, into outcome: inout ReplicaOutcome
     ) {
+        bytesReadInTurn = 0
         if now >= consensus.nextDeadline() {
             consensus.tick(now: now, into: &core)
             carryOut(now: now, into: &outcome)

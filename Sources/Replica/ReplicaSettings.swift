@@ -9,6 +9,9 @@ package struct ReplicaSettings: Sendable {
     package var uncommittedBytes = 64 * 1_024 * 1_024
     /// Entries applied in one turn; what is left waits for the next, so that heartbeats go on.
     package var entriesPerTurn = 256
+    /// Bytes of entries read back from disk in one turn, for applying or answering; what is left
+    /// waits for the next.
+    package var readBytesPerTurn = 8 * 1_024 * 1_024
     /// Queries that wait for a read to be confirmed. One more is sent elsewhere.
     package var waitingQueries = 4_096
     /// How long a page that waits for events is kept before it is answered empty.

@@ -54,6 +54,7 @@ extension Replica {
         outcome.tasks.append(.truncate(catalogue.truncate(from: index)))
         owed.append(.nothing)
         cache.truncate(from: index)
+        lastRead = nil
         outcome.events.append(.truncated(from: index))
     }
 
@@ -108,13 +109,17 @@ extension Replica {
     }
 
     /// The entry at `index`, from memory or disk; nil with a failure set when it cannot be read.
-    func entry(at index: LogIndex, into outcome: inout ReplicaOutcome) -> Entry? {
+    mutating func entry(at index: LogIndex, into outcome: inout ReplicaOutcome) -> Entry? {
         if let entry = cache[index] { return entry }
+        if let lastRead, lastRead.header.index == index { return lastRead }
         guard let place = catalogue.place(of: index) else {
             preconditionFailure("entry \(index) is not in the log")
         }
         do {
-            return try source.entry(at: place)
+            let entry = try source.entry(at: place)
+            lastRead = entry
+            bytesReadInTurn += entry.header.byteCount
+            return entry
         } catch {
             outcome.failure = error
             return nil

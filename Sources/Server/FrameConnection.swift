@@ -15,6 +15,7 @@ final class FrameConnection {
     private(set) var output: [UInt8] = []
     private var outputStart = 0
     private var interest: Interest
+    private var isClosed = false
     /// In a list of connections with output to flush at the end of the turn.
     var isQueued = false
 
@@ -44,41 +45,51 @@ final class FrameConnection {
     /// Lets `write` append to what is to be written.
     func queue(_ write: (inout [UInt8]) -> Void) { write(&output) }
 
-    /// Reads what there is, up to a bound. False when the peer is gone.
-    func read() throws(SystemError) -> Bool {
+    /// Reads what there is, up to a bound. False when the connection is over, for whatever reason:
+    /// an error of one connection is nobody else's.
+    func read() -> Bool {
         var total = 0
         while total < Self.turnBytes {
-            switch try socket.read(into: &frames.bytes) {
+            switch try? socket.read(into: &frames.bytes) {
             case .count(let count):
                 total += count
                 if count < StreamSocket.leastReadBytes { return true }
             case .wouldBlock: return true
-            case .closed: return false
+            case .closed, nil: return false
             }
         }
         return true
     }
 
-    /// Writes what the kernel takes. False when the peer is gone.
-    func flush(_ poller: Poller) throws(SystemError) -> Bool {
+    /// Writes what the kernel takes. False when the connection is over, for whatever reason.
+    func flush(_ poller: Poller) -> Bool {
+        guard !isClosed else { return true }
         while pendingBytes > 0 {
-            switch try socket.write(output, from: outputStart) {
+            switch try? socket.write(output, from: outputStart) {
             case .count(let count): outputStart += count
-            case .wouldBlock:
-                try watch(poller, [.read, .write])
-                return true
-            case .closed: return false
+            case .wouldBlock: return watch(poller, [.read, .write])
+            case .closed, nil: return false
             }
         }
         output.removeAll(keepingCapacity: output.capacity <= 1_024 * 1_024)
         outputStart = 0
-        try watch(poller, .read)
-        return true
+        return watch(poller, .read)
     }
 
-    private func watch(_ poller: Poller, _ wanted: Interest) throws(SystemError) {
-        guard wanted != interest else { return }
-        try poller.modify(socket.descriptor, token: token, interest: wanted)
+    /// Watches no more; what is queued is dropped.
+    func close(_ poller: Poller) {
+        isClosed = true
+        try? poller.remove(socket.descriptor)
+    }
+
+    private func watch(_ poller: Poller, _ wanted: Interest) -> Bool {
+        guard wanted != interest else { return true }
         interest = wanted
+        do {
+            try poller.modify(socket.descriptor, token: token, interest: wanted)
+            return true
+        } catch {
+            return false
+        }
     }
 }

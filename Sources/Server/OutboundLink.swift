@@ -1,3 +1,4 @@
+import Ledger
 import Linux
 import PeerWire
 import Records
@@ -23,6 +24,14 @@ final class OutboundLink {
     let address: String
     var state: State
     private var backoffNanoseconds = OutboundLink.firstBackoffNanoseconds
+    /// How long connecting and greeting may take; then it is tried anew.
+    static let openingNanoseconds: UInt64 = 2_000_000_000
+    /// When the attempt to connect began.
+    var attemptedAt = Instant.zero
+    /// One end of a pair inside this process: never silent, and never opened again.
+    var isAdopted = false
+    /// The directory as the node told it last, until it is taken over.
+    var directory: Directory?
     /// When the last frame came; for links whose other side is never silent for long.
     var heardAt = Instant.zero
     /// What the peer refused with, so that it is said once and not at every attempt.
@@ -45,6 +54,15 @@ final class OutboundLink {
         case .waiting: nil
         case .connecting(let connection), .greeting(let connection), .open(let connection):
             connection
+        }
+    }
+
+    /// When an attempt that is neither open nor over is given up; nil when there is none.
+    var openingDeadline: Instant? {
+        switch state {
+        case .waiting, .open: nil
+        case .connecting, .greeting:
+            isAdopted ? nil : attemptedAt.advanced(byNanoseconds: Self.openingNanoseconds)
         }
     }
 

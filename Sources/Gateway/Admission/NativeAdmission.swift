@@ -30,24 +30,31 @@ extension GatewayCore {
         switch route.action {
         case .appendEvents:
             return .bulk(credential)
-        case .replayEvents: return try admitReplay(query)
+        case .replayEvents: return try admitReplay(query, head, bytes)
         case .nativeEvent:
             let prefix = route.path.utf8CodeUnitCount
             let segment = (head.path.lowerBound + prefix)..<head.path.upperBound
             guard let uniqueID = Self.percentDecoded(bytes.copy(segment)) else {
                 throw Refusal(.invalidParam, "The path is not well-formed percent-encoding.")
             }
+            var faults: [ParameterFault] = []
+            let history = flag(query, "history", &faults)
+            let stale = flag(query, "stale", &faults)
+            guard faults.isEmpty else { throw Refusal.judging(faults) }
             return .read(
                 ReadAdmission(
-                    uniqueID: uniqueID, revision: nil, history: flag(query, "history"),
-                    surface: .native, stale: flag(query, "stale"), applicationView: nil))
+                    uniqueID: uniqueID, revision: nil, history: history, surface: .native,
+                    stale: stale, applicationView: nil))
         case .cluster: return .cluster
         default: preconditionFailure("\(route.label) is not of the native surface")
         }
     }
 
-    private func admitReplay(_ query: QueryParameters) throws(Refusal) -> Admission {
+    private func admitReplay(
+        _ query: QueryParameters, _ head: HTTPHead, _ bytes: Span<UInt8>
+    ) throws(Refusal) -> Admission {
         var faults: [ParameterFault] = []
+        judgeFormat(query, head, bytes, &faults)
         var filter = EventFilter()
         let from = sequence(query, "from", &faults) ?? .zero
         let until = sequence(query, "until", &faults)
@@ -66,26 +73,53 @@ extension GatewayCore {
                 ParameterFault(
                     "resource", .unrecognized, "audit_events_fmp, administration or all"))
         }
+        let (follow, stale) = (flag(query, "follow", &faults), flag(query, "stale", &faults))
         guard faults.isEmpty else { throw Refusal.judging(faults) }
         let request = PageRequest(
             from: from, until: until, filter: filter, byteLimit: GatewayLimits.pageBytes,
             waits: false)
-        return .replay(request, follow: flag(query, "follow"), stale: flag(query, "stale"))
+        return .replay(request, follow: follow, stale: stale)
+    }
+
+    /// NDJSON is what there is; whoever asks for another format is told so.
+    private func judgeFormat(
+        _ query: QueryParameters, _ head: HTTPHead, _ bytes: Span<UInt8>,
+        _ faults: inout [ParameterFault]
+    ) {
+        if let format = text(query, "format"), !format.elementsEqual("ndjson".utf8) {
+            faults.append(ParameterFault("format", .unrecognized, "ndjson"))
+        }
+        if let accept = head.value("accept", in: bytes),
+            bytes.equals("text/event-stream".utf8Span.span, in: accept)
+        {
+            faults.append(ParameterFault("Accept", .unrecognized, "application/x-ndjson"))
+        }
     }
 
     private func text(_ query: QueryParameters, _ name: StaticString) -> [UInt8]? {
-        query.value(name).map { Array(query.text[$0]) }
+        guard let range = query.value(name), !range.isEmpty else { return nil }
+        return Array(query.text[range])
     }
 
-    private func flag(_ query: QueryParameters, _ name: StaticString) -> Bool {
-        text(query, name).map { $0.elementsEqual("true".utf8) } ?? false
+    private func flag(
+        _ query: QueryParameters, _ name: StaticString, _ faults: inout [ParameterFault]
+    ) -> Bool {
+        switch text(query, name).map({ String(decoding: $0, as: UTF8.self) }) {
+        case nil, "false": return false
+        case "true": return true
+        default:
+            faults.append(ParameterFault("\(name)", .unrecognized, "true or false"))
+            return false
+        }
     }
 
     private func sequence(
         _ query: QueryParameters, _ name: StaticString, _ faults: inout [ParameterFault]
     ) -> Sequence? {
         guard let text = text(query, name) else { return nil }
-        if let value = UInt64(String(decoding: text, as: UTF8.self)), value < .max {
+        if text.allSatisfy({ (0x30...0x39).contains($0) }),
+            let value = UInt64(String(decoding: text, as: UTF8.self)), value < .max
+        {
             return Sequence(value)
         }
         faults.append(ParameterFault("\(name)", .wrongType, "a whole number from 0"))

@@ -20,6 +20,7 @@ extension GatewayCore {
     mutating func admitTokenCreation(
         _ credential: Credential, _ bytes: Span<UInt8>, request: Identifier, _ entropy: [UInt8]
     ) throws(Refusal) -> Admission {
+        try requireAdministrator(credential)
         var faults: [ParameterFault] = []
         let kind = tokenKind(&faults)
         let application = kind == .administrator ? "" : credential.application
@@ -29,6 +30,10 @@ extension GatewayCore {
         let name = tokenName(&faults)
         let permissions = tokenPermissions(bytes, kind, &faults)
         guard faults.isEmpty else { throw Refusal.judging(faults) }
+        guard permissions.allSatisfy(credential.token.mayGrant) else {
+            throw Refusal(
+                .permissionDenied, "A token can only be given permissions that its maker holds.")
+        }
         let id = TokenID(entropy.span.littleEndian(at: 16))
         let secret = Array(entropy.suffix(TokenText.secretByteCount))
         let row = TokenRow(
@@ -46,6 +51,10 @@ extension GatewayCore {
     mutating func admitTokenRevocation(
         _ credential: Credential, request: Identifier
     ) throws(Refusal) -> Admission {
+        try requireAdministrator(credential)
+        guard !set.isEmpty(.id) else {
+            throw Refusal.judging([ParameterFault("id", .empty, "the 16 digits of a token's id")])
+        }
         guard case .text(let range) = set[.id] else {
             let kind: ParameterFault.Kind = set[.id] == .absent ? .missing : .wrongType
             throw Refusal.judging([ParameterFault("id", kind, "the 16 digits of a token's id")])
@@ -107,16 +116,24 @@ extension GatewayCore {
         return record
     }
 
+    private func requireAdministrator(_ credential: Credential) throws(Refusal) {
+        guard credential.token.kind == .administrator else {
+            throw Refusal(.permissionDenied, "Only an administrator's token may do this.")
+        }
+    }
+
     private func tokenKind(_ faults: inout [ParameterFault]) -> TokenKind {
         switch set[.kind] {
         case .absent: return .application
-        case .text(let range) where set.text[range].elementsEqual("app".utf8): return .application
-        case .text(let range) where set.text[range].elementsEqual("admin".utf8):
-            return .administrator
-        default:
-            faults.append(ParameterFault("kind", .unrecognized, "app or admin"))
-            return .application
+        case .value: faults.append(ParameterFault("kind", .wrongType, "a string"))
+        case .text(let range):
+            switch String(decoding: set.text[range], as: UTF8.self) {
+            case "", "app": return .application
+            case "admin": return .administrator
+            default: faults.append(ParameterFault("kind", .unrecognized, "app or admin"))
+            }
         }
+        return .application
     }
 
     private func tokenName(_ faults: inout [ParameterFault]) -> String {
@@ -129,6 +146,9 @@ extension GatewayCore {
             if range.count > Self.nameBytes {
                 faults.append(ParameterFault("name", .tooLong, "\(Self.nameBytes) bytes at most"))
             }
+            if set.text[range].contains(where: { $0 < 0x20 || $0 == 0x7F }) {
+                faults.append(ParameterFault("name", .notAllowed, "no control characters"))
+            }
             return String(decoding: set.text[range], as: UTF8.self)
         }
     }
@@ -137,7 +157,7 @@ extension GatewayCore {
         _ bytes: Span<UInt8>, _ kind: TokenKind, _ faults: inout [ParameterFault]
     ) -> [String] {
         guard case .value(let node) = set[.permissions] else {
-            if set[.permissions] != .absent {
+            if set[.permissions] != .absent, !set.isEmpty(.permissions) {
                 faults.append(ParameterFault("permissions", .wrongType, "an array of strings"))
             }
             return kind == .administrator ? ["*"] : Self.defaultPermissions
@@ -146,8 +166,9 @@ extension GatewayCore {
         var element =
             set.document.kind(node) == .array ? set.document.firstChild(of: node) : nil
         while let current = element {
-            guard let text = set.document.string(current, from: bytes), !text.isEmpty,
-                text.utf8.count <= Self.nameBytes, permissions.count < Self.permissionLimit
+            guard let text = set.document.string(current, from: bytes),
+                text.utf8.count <= Self.nameBytes, TokenRow.isPermission(text),
+                permissions.count < Self.permissionLimit
             else {
                 permissions = []
                 break

@@ -65,8 +65,11 @@ package enum RouteTable {
     /// The routes' paths alone, for a search that touches nothing else.
     private static let paths = routes.map(\.path)
 
-    /// Bytes of a body that a request for this path may have, whatever its method.
-    package static func bodyLimit(path: Range<Int>, in bytes: Span<UInt8>) -> Int {
+    /// Bytes of a body that a request may have.
+    package static func bodyLimit(
+        _ method: HTTPMethod, path: Range<Int>, in bytes: Span<UInt8>
+    ) -> Int {
+        guard method == .post else { return GatewayLimits.bodyBytes }
         for place in paths.indices
         where routes[place].form == .events && matches(paths[place], path, bytes) {
             return GatewayLimits.bulkBodyBytes

@@ -9,6 +9,8 @@ final class ClientConnection {
     /// What the current request waits for.
     enum Exchange {
         case none
+        /// The directory, without which no token can be judged.
+        case directory(isOversized: Bool)
         case event(EventAdmission)
         case read(ReadAdmission)
         case command(secret: String?)

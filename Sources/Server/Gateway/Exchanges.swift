@@ -26,10 +26,11 @@ extension GatewayServer {
     /// may hold together.
     private func admitBody(_ connection: ClientConnection, now: Instant) {
         let (head, bytes) = (connection.http.head, connection.http.bytes)
-        let limit = RouteTable.bodyLimit(path: head.path, in: bytes.span)
+        let limit = RouteTable.bodyLimit(head.method, path: head.path, in: bytes.span)
         if limit == GatewayLimits.bulkBodyBytes {
             var refusal = core.refusalBeforeBody(head, in: bytes.span)
-            let expected = min(head.contentLength ?? limit, limit)
+            releaseBulk(connection)
+            let expected = head.isChunked ? limit : min(head.contentLength ?? 0, limit)
             if refusal == nil, bulkBytes + expected > GatewayLimits.bulkBytesHeld {
                 refusal = Refusal(
                     .notReady, "Too many bulk requests are being read. Send it again.")
@@ -55,19 +56,56 @@ extension GatewayServer {
     private func handle(_ connection: ClientConnection, isOversized: Bool, now: Instant) {
         connection.requestID = core.nextRequestID()
         connection.admittedAt = now
+        admit(connection, isOversized: isOversized, now: now)
+    }
+
+    private func admit(_ connection: ClientConnection, isOversized: Bool, now: Instant) {
         let bytes = connection.http.bytes
         let (admission, route) = core.admit(
             connection.http.head, body: connection.http.body, isOversized: isOversized,
             in: bytes.span, requestID: connection.requestID,
             entropy: { RandomBytes.make(count: GatewayCore.entropyBytes) })
-        if core.directory == nil, route?.needsToken == true {
-            let refusal = Refusal(.notReady, "The gateway has not heard from the cluster yet.")
-            return respond(
-                core.refuse(
-                    refusal, on: route?.surface ?? .native, requestID: connection.requestID),
-                on: connection, now: now)
+        if core.directory == nil, let route, route.needsToken {
+            begin(.directory(isOversized: isOversized), connection)
+            early.append(connection)
+        } else {
+            carryOut(admission, connection, now: now)
         }
-        carryOut(admission, connection, now: now)
+    }
+
+    /// Goes on with the requests that came before the directory was known, and gives up those that
+    /// have waited too long for it.
+    func resumeEarly(now: Instant) {
+        guard !early.isEmpty else { return }
+        let waiting = early
+        early.removeAll()
+        for connection in waiting where !connection.isClosed {
+            guard case .directory(let isOversized) = connection.exchange else { continue }
+            let waited = now.nanoseconds(since: connection.admittedAt)
+            if core.directory != nil {
+                admit(connection, isOversized: isOversized, now: now)
+                drive(connection, now: now)
+            } else if waited >= configuration.settings.requestDeadlineNanoseconds {
+                refuseEarly(connection, now: now)
+            } else {
+                early.append(connection)
+            }
+        }
+    }
+
+    private func refuseEarly(_ connection: ClientConnection, now: Instant) {
+        let (head, bytes) = (connection.http.head, connection.http.bytes)
+        var surface = Route.Surface.native
+        if case .route(let route) = RouteTable.match(
+            head.method, path: head.path, in: bytes.span)
+        {
+            surface = route.surface
+        }
+        let refusal = Refusal(.notReady, "No node that takes events has been heard yet.")
+        respond(
+            core.refuse(refusal, on: surface, requestID: connection.requestID), on: connection,
+            now: now)
+        drive(connection, now: now)
     }
 
     private func carryOut(_ admission: Admission, _ connection: ClientConnection, now: Instant) {
@@ -98,7 +136,8 @@ extension GatewayServer {
     }
 
     func begin(_ exchange: ClientConnection.Exchange, _ connection: ClientConnection) {
-        connection.exchangeNumber &+= 1
+        lastExchange &+= 1
+        connection.exchangeNumber = lastExchange
         connection.exchange = exchange
     }
 
@@ -201,8 +240,8 @@ extension GatewayServer {
             }
             connection.exchange = .bulk(bulk)
             if bulk.waitingCount == 0 { continueBulk(connection, now: now) }
-        case .none, .read, .command, .replay:
-            preconditionFailure("a receipt for a request that is no append")
+        case .none, .directory, .read, .command, .replay:
+            log.write(.error, "a receipt for a request that is no append")
         }
     }
 
@@ -223,8 +262,8 @@ extension GatewayServer {
             bulk.finish(item, line)
             connection.exchange = .bulk(bulk)
             if bulk.waitingCount == 0 { continueBulk(connection, now: now) }
-        case .none, .read, .command, .replay:
-            preconditionFailure("a failed append for a request that is none")
+        case .none, .directory, .read, .command, .replay:
+            log.write(.error, "a failed append for a request that is none")
         }
     }
 
@@ -238,8 +277,8 @@ extension GatewayServer {
                 on: connection, now: now)
             drive(connection, now: now)
         case .replay: continueReplay(head, rows, connection, now: now)
-        case .none, .event, .command, .bulk:
-            preconditionFailure("rows for a request that is no read")
+        case .none, .directory, .event, .command, .bulk:
+            log.write(.error, "rows for a request that is no read")
         }
     }
 
@@ -252,8 +291,8 @@ extension GatewayServer {
                 on: connection, now: now)
             drive(connection, now: now)
         case .replay: failReplay(connection, now: now)
-        case .none, .event, .command, .bulk:
-            preconditionFailure("a failed read for a request that is none")
+        case .none, .directory, .event, .command, .bulk:
+            log.write(.error, "a failed read for a request that is none")
         }
     }
 

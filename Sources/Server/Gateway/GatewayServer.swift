@@ -55,9 +55,16 @@ package final class GatewayServer {
     var nextLinkToken = GatewayServer.firstLinkToken
     var nextClientToken = GatewayServer.firstClientToken
     var input: [UInt8] = []
+    /// Numbers exchanges over all connections, so that no two have one name.
+    var lastExchange: UInt32 = 0
+    /// Requests that came before the directory was known.
+    var early: [ClientConnection] = []
+    /// Bulk requests that wait until the cluster's client has room.
+    var stalledBulks: [ClientConnection] = []
     /// Bytes of bulk bodies over all connections.
     var bulkBytes = 0
     private var nextSweep = Instant.zero
+    var lastSilenceCheck = Instant.zero
 
     /// Listens. `inProcess`: a connection to the only node, inside this process.
     package init(_ configuration: GatewayConfiguration) throws {
@@ -109,7 +116,9 @@ package final class GatewayServer {
             }
             try openLinks(now: now)
             cluster.endTurn(now: now)
+            resumeEarly(now: now)
             deliverAll(now: now)
+            resumeBulks(now: now)
             cluster.endTurn(now: now)
             try sendFrames(now: now)
             flushQueued(now: now)
@@ -120,6 +129,10 @@ package final class GatewayServer {
     private func timeout() -> UInt64 {
         let now = Self.now
         var deadline = nextSweep
+        let canResume = stalledBulks.contains {
+            $0.http.pendingOutput < GatewayLimits.replayOutputBytes
+        }
+        if canResume, cluster.hasRoom { return 0 }
         if let waiting = cluster.nextDeadline() { deadline = min(deadline, waiting) }
         for link in links {
             if case .waiting(let until) = link.state { deadline = min(deadline, until) }
@@ -136,19 +149,21 @@ package final class GatewayServer {
                 try take(socket, now: now)
             } catch {
                 log.write(.warning, "accept failed", [("why", "\(error)")])
-                return
+                return listener.pause(poller, token: Self.listenToken, now: now)
             }
         }
     }
 
     private func take(_ socket: consuming StreamSocket, now: Instant) throws(SystemError) {
-        if slots.count - freeSlots.count >= Self.connectionLimit { closeLongestIdle(now: now) }
-        let slot = freeSlots.popLast() ?? slots.count
-        if slot == slots.count { slots.append(nil) }
+        if metrics.connections >= Self.connectionLimit { closeLongestIdle(now: now) }
+        // All of them are busy: this one is closed by being let go of.
+        guard metrics.connections < Self.connectionLimit else { return }
+        let slot = freeSlots.last ?? slots.count
         let token = nextClientToken
         nextClientToken += 1
         let connection = ClientConnection(socket: socket, slot: slot, token: token, now: now)
         try poller.register(connection.socket.descriptor, token: token, interest: .read)
+        if freeSlots.popLast() == nil { slots.append(nil) }
         slots[slot] = connection
         slotOfToken[token] = slot
         metrics.connections += 1
@@ -170,7 +185,7 @@ package final class GatewayServer {
             guard read(connection, now: now) else { return }
             drive(connection, now: now)
         }
-        // Nobody is left to read an answer; kept open, it would be reported again and again.
+        // Both directions are over: nothing can be delivered any more.
         if event.isHangUp { return close(connection) }
         queue(connection)
     }
@@ -186,6 +201,12 @@ package final class GatewayServer {
                     if count < StreamSocket.leastReadBytes { return true }
                 case .wouldBlock: return true
                 case .closed:
+                    // Who follows without end and has closed is gone; others may be waiting for
+                    // the answer to what they sent.
+                    if case .replay(let replay) = connection.exchange, replay.follow {
+                        close(connection)
+                        return false
+                    }
                     connection.http.receiveEnd()
                     return true
                 }
@@ -231,6 +252,7 @@ package final class GatewayServer {
 
     private func sweep(now: Instant) {
         nextSweep = now.advanced(byNanoseconds: Self.sweepNanoseconds)
+        listener.resume(poller, token: Self.listenToken, now: now)
         dropSilentLinks(now: now)
         for case let connection? in slots {
             guard let deadline = connection.http.deadline(), deadline <= now.nanoseconds else {

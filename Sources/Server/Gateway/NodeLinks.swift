@@ -10,6 +10,7 @@ import Records
 extension GatewayServer {
     /// Takes over one end of a connection inside this process, to the only node.
     package func adopt(_ socket: consuming StreamSocket) throws {
+        links[0].isAdopted = true
         links[0].state = .connecting(
             try FrameConnection(
                 socket: socket, token: takeLinkToken(), isConnecting: true, poller: poller))
@@ -23,7 +24,12 @@ extension GatewayServer {
     /// Begins to connect to the nodes whose time has come.
     func openLinks(now: Instant) throws {
         for link in links {
+            if let deadline = link.openingDeadline, deadline <= now { drop(link, now: now) }
             guard case .waiting(let until) = link.state, until <= now else { continue }
+            guard !link.isAdopted else {
+                throw NodeFailure("the node in this process has ended its connection")
+            }
+            link.attemptedAt = now
             do {
                 let socket = try StreamSocket.connect(to: try SocketAddress(link.address))
                 link.state = .connecting(
@@ -52,11 +58,11 @@ extension GatewayServer {
             connection.queue { output in
                 Frame.append(.hello, to: &output) { handshake.append(to: &$0) }
             }
-            if try !connection.flush(poller) { drop(link, now: now) }
+            if !connection.flush(poller) { drop(link, now: now) }
         case .greeting(let connection), .open(let connection):
-            if event.isWritable, try !connection.flush(poller) { return drop(link, now: now) }
+            if event.isWritable, !connection.flush(poller) { return drop(link, now: now) }
             guard event.isReadable else { return }
-            let isOpen = try connection.read()
+            let isOpen = connection.read()
             link.heardAt = now
             if !takeFrames(of: link, connection, now: now) || !isOpen { drop(link, now: now) }
         }
@@ -99,19 +105,30 @@ extension GatewayServer {
         case .refusal:
             note(HandshakeRefusal.reason(payload, bytes.span), link)
             return false
-        case .status: cluster.heard(try NodeStatus(payload, bytes.span))
+        case .status:
+            let status = try NodeStatus(payload, bytes.span)
+            cluster.heard(status)
+            if status.serves { adoptDirectory(of: link) }
         case .directory:
             var cursor = ByteCursor(payload)
-            let directory = try Directory(&cursor, bytes.span)
-            if core.directory.map({ $0.version <= directory.version }) ?? true {
-                core.directory = directory
-            }
+            link.directory = try Directory(&cursor, bytes.span)
+            if core.directory != nil { adoptDirectory(of: link) }
         case .receipts: try cluster.receipts(payload, bytes.span, from: link.peer)
         case .rows: try cluster.rows(payload, bytes.span, from: link.peer)
         case .commandAnswer: try cluster.commandAnswer(payload, bytes.span, from: link.peer)
         default: throw FrameDefect.kind(kind.rawValue)
         }
         return true
+    }
+
+    /// Takes over what the node told of the directory, unless a newer one is known. The first one
+    /// must be a serving leader's: another node may not have applied its log yet.
+    private func adoptDirectory(of link: OutboundLink) {
+        guard let directory = link.directory else { return }
+        link.directory = nil
+        if core.directory.map({ $0.version < directory.version }) ?? true {
+            core.directory = directory
+        }
     }
 
     private func note(_ reason: String, _ link: OutboundLink) {
@@ -121,9 +138,7 @@ extension GatewayServer {
     }
 
     private func drop(_ link: OutboundLink, now: Instant) {
-        if let connection = link.anyConnection {
-            try? poller.remove(connection.socket.descriptor)
-        }
+        link.anyConnection?.close(poller)
         if link.connection != nil {
             log.write(.warning, "lost a node", [("node", "\(link.peer)")])
         }
@@ -133,8 +148,15 @@ extension GatewayServer {
 
     /// Drops links on which a node has said nothing for too long: nodes say how they are ten times
     /// in an election timeout, so the other end is gone and nobody told.
+    ///
+    /// Silence does not count while this loop itself stood still.
     func dropSilentLinks(now: Instant) {
+        defer { lastSilenceCheck = now }
+        if now.nanoseconds(since: lastSilenceCheck) > Self.silenceNanoseconds / 2 {
+            for link in links { link.heardAt = now }
+        }
         for link in links where link.connection != nil {
+            guard !link.isAdopted else { continue }
             if now.nanoseconds(since: link.heardAt) > Self.silenceNanoseconds {
                 drop(link, now: now)
             }
@@ -152,7 +174,7 @@ extension GatewayServer {
         cluster.frames.removeAll(keepingCapacity: true)
         for link in links {
             guard let connection = link.connection, connection.pendingBytes > 0 else { continue }
-            if try !connection.flush(poller) { drop(link, now: now) }
+            if !connection.flush(poller) { drop(link, now: now) }
         }
     }
 }

@@ -26,7 +26,11 @@ extension GatewayServer {
     }
 
     /// Writes the lines of the window that is decided, and submits the next window.
+    ///
+    /// One window a turn, and none while the client does not take what is written: a body of lines
+    /// that are all refused must not keep the loop from others.
     func continueBulk(_ connection: ClientConnection, now: Instant) {
+        var isResumed = false
         while case .bulk(var bulk) = connection.exchange, bulk.waitingCount == 0 {
             connection.exchange = .none
             if !bulk.hasBegun {
@@ -37,6 +41,14 @@ extension GatewayServer {
             }
             write(bulk.lines, connection, now: now)
             bulk.lines.removeAll(keepingCapacity: true)
+            guard !isResumed, cluster.hasRoom,
+                connection.http.pendingOutput < GatewayLimits.replayOutputBytes
+            else {
+                connection.exchange = .bulk(bulk)
+                stalledBulks.append(connection)
+                return queue(connection)
+            }
+            isResumed = true
             let isOver = submitWindow(&bulk, connection, now: now)
             if isOver, bulk.lines.isEmpty {
                 connection.http.endStream(now: now.nanoseconds)
@@ -46,6 +58,20 @@ extension GatewayServer {
             }
             connection.exchange = .bulk(bulk)
             queue(connection)
+        }
+    }
+
+    /// Goes on with bulk requests that waited for room.
+    func resumeBulks(now: Instant) {
+        guard !stalledBulks.isEmpty, cluster.hasRoom else { return }
+        let stalled = stalledBulks
+        stalledBulks.removeAll()
+        for connection in stalled where !connection.isClosed {
+            if connection.http.pendingOutput < GatewayLimits.replayOutputBytes {
+                continueBulk(connection, now: now)
+            } else {
+                stalledBulks.append(connection)
+            }
         }
     }
 
@@ -90,6 +116,11 @@ extension GatewayServer {
         _ page: PageRequest, follow: Bool, stale: Bool, _ connection: ClientConnection,
         now: Instant
     ) {
+        guard connection.http.head.method != .head else {
+            return respond(
+                Answer(status: 200, contentType: "application/x-ndjson", body: []),
+                on: connection, now: now)
+        }
         let replay = ReplayExchange(page: page, follow: follow, stale: stale)
         begin(.replay(replay), connection)
         ask(connection, now: now)

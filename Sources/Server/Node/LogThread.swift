@@ -8,6 +8,8 @@ final class LogThread: Sendable {
         case tasks([LogTask])
         /// The file of the next segment is there.
         case spareReady
+        /// There is no room for it now.
+        case spareMissing
         case stop
     }
 
@@ -24,7 +26,7 @@ final class LogThread: Sendable {
         self.work = work
         let spares = try SpareThread(directory: directory, settings: settings) { result in
             switch result {
-            case .success: work.put(.spareReady)
+            case .success(let isMade): work.put(isMade ? .spareReady : .spareMissing)
             case .failure(let error): report(.failure(error))
             }
         }
@@ -53,8 +55,10 @@ final class LogThread: Sendable {
         var writer = initial
         var waiting: [Work] = []
         var hasAsked = false
+        /// No spare is asked for again before something was written.
+        var lacksRoom = false
         while true {
-            if writer.needsSpare, !hasAsked {
+            if writer.needsSpare, !hasAsked, !lacksRoom {
                 spares.ask()
                 hasAsked = true
             }
@@ -68,11 +72,13 @@ final class LogThread: Sendable {
                 case .spareReady:
                     writer.adoptSpare()
                     hasAsked = false
+                case .spareMissing: (hasAsked, lacksRoom) = (false, true)
                 case .stop: isLast = true
                 }
             }
             if !tasks.isEmpty {
                 try writer.perform(tasks)
+                lacksRoom = false
                 report(.success(tasks.count))
             }
             if isLast { return spares.stop() }
@@ -84,10 +90,10 @@ final class LogThread: Sendable {
 final class SpareThread: Sendable {
     private let requests: Mailbox<Bool>
 
-    /// `report` is called on the thread when a spare is there, or could not be made.
+    /// `report` is called on the thread: true when a spare is there, false when the disk has no room.
     init(
         directory: String, settings: LogSettings,
-        report: @escaping @Sendable (Result<Void, DiskError>) -> Void
+        report: @escaping @Sendable (Result<Bool, DiskError>) -> Void
     ) throws(SystemError) {
         let requests = try Mailbox<Bool>(isBlocking: true)
         self.requests = requests
@@ -99,9 +105,10 @@ final class SpareThread: Sendable {
                 guard !waiting.contains(false) else { return }
                 do throws(DiskError) {
                     try Self.make(directory, settings)
-                    report(.success(()))
+                    report(.success(true))
                 } catch  where error.code == DiskError.noSpace {
                     // Without a spare the writer makes the file when it needs it.
+                    report(.success(false))
                 } catch {
                     report(.failure(error))
                 }

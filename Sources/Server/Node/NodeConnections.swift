@@ -40,7 +40,7 @@ extension NodeServer {
                 try accept(socket)
             } catch {
                 log.write(.warning, "accept failed", [("why", "\(error)")])
-                return
+                return listener.pause(poller, token: Self.listenToken, now: now)
             }
         }
     }
@@ -64,11 +64,11 @@ extension NodeServer {
     func takeConnection(_ event: Readiness, now: Instant) throws {
         if let found = accepted[event.token] {
             let connection = found.connection
-            if event.isWritable, try !connection.flush(poller) {
+            if event.isWritable, !connection.flush(poller) {
                 return drop(event.token, now: now)
             }
             guard event.isReadable else { return }
-            let isOpen = try connection.read()
+            let isOpen = connection.read()
             let isSound = takeFrames(of: found, now: now)
             if !isOpen || !isSound { drop(event.token, now: now) }
         } else if let link = links.first(where: { $0.anyConnection?.token == event.token }) {
@@ -139,7 +139,7 @@ extension NodeServer {
             connection.queue { output in
                 Frame.append(.refusal, to: &output) { HandshakeRefusal.append(objection, to: &$0) }
             }
-            _ = try? connection.flush(poller)
+            _ = connection.flush(poller)
             return false
         }
         connection.frames.payloadLimit = Frame.payloadBytes
@@ -162,12 +162,10 @@ extension NodeServer {
     /// Closes the connection with `token`.
     func drop(_ token: UInt64, now: Instant) {
         if let found = accepted.removeValue(forKey: token) {
-            try? poller.remove(found.connection.socket.descriptor)
+            found.connection.close(poller)
             if case .client(let id) = found.role { replica.clientGone(id) }
         } else if let link = links.first(where: { $0.anyConnection?.token == token }) {
-            if let connection = link.anyConnection {
-                try? poller.remove(connection.socket.descriptor)
-            }
+            link.anyConnection?.close(poller)
             link.backOff(now: now)
         }
     }
@@ -179,14 +177,22 @@ extension NodeServer {
         var earliest = Instant(nanoseconds: .max)
         for link in links {
             if case .waiting(let until) = link.state { earliest = min(earliest, until) }
+            if let deadline = link.openingDeadline { earliest = min(earliest, deadline) }
         }
         return earliest
     }
 
     /// Begins to connect to the peers whose time has come.
     func openLinks(now: Instant) throws {
+        listener?.resume(poller, token: Self.listenToken, now: now)
         for link in links {
+            if let deadline = link.openingDeadline, deadline <= now,
+                let connection = link.anyConnection
+            {
+                drop(connection.token, now: now)
+            }
             guard case .waiting(let until) = link.state, until <= now else { continue }
+            link.attemptedAt = now
             do {
                 let socket = try StreamSocket.connect(to: try SocketAddress(link.address))
                 link.state = .connecting(
@@ -211,13 +217,13 @@ extension NodeServer {
             connection.queue { output in
                 Frame.append(.hello, to: &output) { handshake.append(to: &$0) }
             }
-            if try !connection.flush(poller) { drop(event.token, now: now) }
+            if !connection.flush(poller) { drop(event.token, now: now) }
         case .greeting(let connection), .open(let connection):
-            if event.isWritable, try !connection.flush(poller) {
+            if event.isWritable, !connection.flush(poller) {
                 return drop(event.token, now: now)
             }
             guard event.isReadable else { return }
-            let isOpen = try connection.read()
+            let isOpen = connection.read()
             if !takeFrames(of: link, connection, now: now) || !isOpen {
                 drop(event.token, now: now)
             }

@@ -210,7 +210,7 @@ package final class NodeServer {
         queued.removeAll(keepingCapacity: true)
         for connection in connections {
             connection.isQueued = false
-            if try !connection.flush(poller) { drop(connection.token, now: now) }
+            if !connection.flush(poller) { drop(connection.token, now: now) }
         }
     }
 

@@ -19,8 +19,8 @@ final class ReaderThread: Sendable {
     ) throws(SystemError) {
         let jobs = try Mailbox<ReadJob?>(isBlocking: true)
         self.jobs = jobs
+        let source = try DiskEntrySource(directory: directory)
         let thread = try Thread.start(name: "reader") {
-            guard let source = try? DiskEntrySource(directory: directory) else { return }
             var leaf = Leaf(hash: SHA256())
             var waiting: [ReadJob?] = []
             while true {

@@ -54,7 +54,7 @@ struct CommandCheck {
                 guard asked[token] ?? .max < moment else {
                     throw Violation("token \(token) is refused, and nobody revoked it")
                 }
-            } else if revoked[token] ?? .max < operation.invoked {
+            } else if receipt.verdict == .appended, revoked[token] ?? .max < operation.invoked {
                 throw Violation("token \(token) still writes after it was revoked")
             }
         }

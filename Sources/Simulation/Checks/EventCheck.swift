@@ -57,8 +57,15 @@ struct EventCheck {
             }
             if !sequences.isEmpty, !mayBeThere[content] {
                 throw Violation(
-                    "sequence \(sequences[0]) holds what was answered as not appended")
+                    "sequence \(sequences[0]) holds what was answered as not appended, by "
+                        + "operations \(operations(of: content))")
             }
+        }
+    }
+
+    private func operations(of content: Int) -> [Int] {
+        history.operations.indices.filter { place in
+            if case .append(content, _) = history.operations[place].request { true } else { false }
         }
     }
 

@@ -25,6 +25,9 @@ struct Adversary {
     /// The latest term in which a leader was seen, and who it is.
     var seenTerm = Term.zero
     var leader: Int?
+    /// The latest term of an append, and until when appends of that term are lost.
+    var heardTerm = Term.zero
+    var mutedUntil = Instant.zero
     /// Stages are left behind when their round is over.
     var round = 0
 }
@@ -32,6 +35,7 @@ struct Adversary {
 extension Simulation {
     /// Whether a frame passes; the adversary may hold it back.
     func admit(_ frame: [UInt8], from node: Int, to peer: Int) -> Bool {
+        guard !isMuted(frame) else { return false }
         guard options.adversary, isSafetyPhase else { return true }
         guard let request = Self.appendRequest(frame) else { return true }
         if request.term > adversary.seenTerm {
@@ -46,6 +50,20 @@ extension Simulation {
             return node != second && peer != second && (node != first || !request.hasOwnTerm)
         case .oldEntriesOnly(let first, _): return node != first || !request.hasOwnTerm
         }
+    }
+
+    /// Where voters die, a new leader is not heard for a while: somebody else may still stand.
+    private func isMuted(_ frame: [UInt8]) -> Bool {
+        guard options.crashesVoters, isSafetyPhase,
+            frame[4] == FrameKind.appendRequest.rawValue
+        else { return false }
+        let term = Term(frame.span.littleEndian(at: Frame.headerByteCount))
+        if term > adversary.heardTerm {
+            adversary.heardTerm = term
+            let isMuted = random.chance(50)
+            adversary.mutedUntil = isMuted ? later(options.electionTimeout / 5) : .zero
+        }
+        return term == adversary.heardTerm && now < adversary.mutedUntil
     }
 
     private static func appendRequest(_ frame: [UInt8]) -> AppendRequest? {
@@ -107,6 +125,15 @@ extension Simulation {
     private func rest() {
         enter(.waiting)
         plan(after: options.electionTimeout * (1 + random.below(6)))
+    }
+
+    /// How long the adversary keeps a frame back: of candidates of one term, one is heard late,
+    /// by voters who have died and come back since.
+    func hold(_ frame: [UInt8]) -> UInt64 {
+        guard options.crashesVoters, isSafetyPhase,
+            frame[4] == FrameKind.voteRequest.rawValue, random.chance(50)
+        else { return 0 }
+        return random.below(options.electionTimeout / 6)
     }
 
     /// Acts on what a node has just sent: one who has voted dies, and is back at once.

@@ -74,6 +74,7 @@ extension Simulation {
         let gateway = gateways[workload.random.below(gateways.count)]
         let operation = history.invoke(request, gateway: gateway.place, life: gateway.life)
         owners.append(client)
+        note("operation \(operation) begins at gateway \(gateway.place)")
         if let client {
             workload.clients[client].operation = operation
             workload.clients[client].attempts += 1

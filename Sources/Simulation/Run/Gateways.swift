@@ -109,6 +109,9 @@ extension Simulation {
             frames.payloadLimit = Frame.payloadBytes
             frames.bytes = bytes
             while let (kind, payload) = try frames.next() {
+                self.note(
+                    "node \(node.id) takes \(kind) \(bytes.span.littleEndian(UInt64.self, at: payload.lowerBound)) of gateway \(link.gateway)"
+                )
                 switch kind {
                 case .submit:
                     try process.replica.submit(
@@ -131,9 +134,24 @@ extension Simulation {
     func takeGatewayFrame(_ link: GatewayLink, _ bytes: [UInt8]) throws {
         let gateway = gateways[link.gateway]
         guard gateway.isOpen(link) else { return }
+        note("gateway \(link.gateway) hears \(Self.kinds(of: bytes))")
         try gateway.take(bytes, from: nodes[link.node].id)
         deliver(gateway)
         planTurn(gateway, at: later(20_000))
+    }
+
+    /// The kinds of the frames in `bytes`, and the number that each begins with.
+    static func kinds(of bytes: [UInt8]) -> String {
+        var texts: [String] = []
+        var offset = 0
+        while offset < bytes.count {
+            let length = Int(bytes.span.littleEndian(UInt32.self, at: offset))
+            let number: UInt64 = bytes.span.littleEndian(at: offset + Frame.headerByteCount)
+            let kind = FrameKind(rawValue: bytes[offset + 4]).map { "\($0)" } ?? "?"
+            texts.append("\(kind) \(number)")
+            offset += Frame.headerByteCount + length
+        }
+        return texts.joined(separator: ", ")
     }
 
     // MARK: Turns

@@ -219,7 +219,9 @@ extension Simulation {
             note("\(node.id) → \(peer + 1) \(Self.describe(frame))")
             guard admit(frame, from: node.place, to: peer) else { continue }
             for time in network.arrivals(from: node.place, to: peer, now: now) {
-                queue.insert(.peerFrame(from: node.place, to: peer, frame), at: time)
+                queue.insert(
+                    .peerFrame(from: node.place, to: peer, frame),
+                    at: time.advanced(byNanoseconds: hold(frame)))
             }
         }
         observe(bytes, from: node, to: peer)

@@ -84,7 +84,7 @@ package struct SimulationOptions: Equatable, Sendable {
         faultInterval = random.pick([150, 400, 800, 2_000]) * 1_000_000
         faults = Fault.allCases.filter { _ in random.chance(50) }
         if random.chance(50) { restartDelay = 500_000...random.pick([5_000_000, 40_000_000]) }
-        crashesVoters = random.chance(30)
+        crashesVoters = nodeCount > 2 && random.chance(50)
         adversary = nodeCount == 3 && random.chance(20)
         // Where rejections overtake each other, each makes the leader send its whole window again;
         // links of TCP never do that, and a wide window on worse ones only buries everybody.

@@ -152,6 +152,11 @@ enum ServerCommands {
         var nodeConfiguration = NodeConfiguration(directory: data)
         nodeConfiguration.inProcess = true
         nodeConfiguration.settings = try replicaSettings(arguments)
-        try Embedded.run(nodeConfiguration, gatewayConfiguration, tokenPath: tokenPath)
+        let signals = try Signals.Watch()
+        try EmbeddedServer.run(nodeConfiguration, gatewayConfiguration) { port, stopper in
+            try signals.stop(stopper)
+            StandardStream.error.write(
+                "daybook serves http://127.0.0.1:\(port); administrator's token: \(tokenPath)\n")
+        }
     }
 }

@@ -1,14 +1,14 @@
 import Linux
-import Server
 import Synchronization
 
-/// A node and a gateway in one process, for `daybook serve`.
-enum Embedded {
-    /// Runs both until a signal ends them; throws what the first of them failed with.
-    static func run(
-        _ node: NodeConfiguration, _ gateway: GatewayConfiguration, tokenPath: String
+/// A node and a gateway in one process, joined by a socket pair: `daybook serve`.
+package enum EmbeddedServer {
+    /// Runs both on this thread and one more until they are stopped, and throws what the first of
+    /// them failed with. `onStart` is told the gateway's port, and what ends the run.
+    package static func run(
+        _ node: NodeConfiguration, _ gateway: GatewayConfiguration,
+        onStart: (UInt16, @escaping @Sendable () -> Void) throws -> Void
     ) throws {
-        let signals = try Signals.Watch()
         let gatewayServer = try GatewayServer(gateway)
         let outcome = try Mailbox<String?>(isBlocking: true)
         let stopper = gatewayServer.stopper
@@ -17,10 +17,7 @@ enum Embedded {
             try gatewayServer.adopt(gatewayEnd)
             nodeStopper = try startNode(node, nodeEnd, outcome, stopper)
         }
-        try signals.stop(stopper)
-        let port = try gatewayServer.localPort()
-        StandardStream.error.write(
-            "daybook serves http://127.0.0.1:\(port); administrator's token: \(tokenPath)\n")
+        try onStart(try gatewayServer.localPort(), stopper)
         try gatewayServer.run()
         nodeStopper()
         var outcomes: [String?] = []
