@@ -135,7 +135,9 @@ class Connection:
         return rest
 
     def ask(self, method, target, body=b"", headers=()):
-        self.send(request_bytes(method, target, body, headers))
+        # An answer that comes before the whole body is read can still be read.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.send(request_bytes(method, target, body, headers))
         return self.answer(method)
 
 
