@@ -178,3 +178,7 @@ def replay(port, token, query="", timeout=60):
     answer = ask(port, "GET", "/v1/events?" + query, headers=bearer(token), timeout=timeout)
     equal(answer.status, 200, f"the status of a replay ({answer.body[:200]!r})")
     return answer.lines
+
+
+def json_lines(values):
+    return b"".join(json.dumps(value).encode() + b"\n" for value in values)
