@@ -2,11 +2,7 @@
 """The cases of data/contract-cases.json and data/more-cases.json, in order and on empty stores,
 against a gateway in front of three nodes and against `daybook serve`.
 
-A case says what is sent and what must come back. Beyond what data/README.md lists for the first
-file, the second one has: `headers`; `{"$repeat": text, "times": N}` for a long string; in
-`expect`, `data` and `lines` (of NDJSON) compared by the members that they name, `problem` (the
-last word of a problem's type), `headers`, `keys` (all members of the envelope, in order), `lacks`
-(members that the envelope must not have).
+README.md says what cases are made of.
 """
 
 import base64
