@@ -85,6 +85,37 @@ final class EmbeddedService {
         }
     }
 
+    /// Sends one request, reads the first bytes of the answer, and vanishes with the rest unread.
+    func abandon(_ request: String) throws {
+        let socket = try StreamSocket.connect(to: try SocketAddress("127.0.0.1:\(port)"))
+        let poller = try Poller()
+        try poller.register(socket.descriptor, token: 0, interest: [.read, .write])
+        let output = Array(request.utf8)
+        var sent = 0
+        var answer: [UInt8] = []
+        var ready: [Readiness] = []
+        while answer.isEmpty {
+            try poller.wait(timeoutNanoseconds: 20_000_000_000, into: &ready)
+            guard let event = ready.first else { return }
+            if event.isWritable, sent < output.count,
+                case .count(let count) = try socket.write(output, from: sent)
+            {
+                sent += count
+            }
+            if sent == output.count {
+                try poller.modify(socket.descriptor, token: 0, interest: .read)
+            }
+            if event.isReadable, try socket.read(into: &answer, limit: 16) == .closed { return }
+        }
+    }
+
+    /// The head of a bulk request with its body.
+    func bulk(_ body: String) -> String {
+        "POST /v1/events HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer \(token)\r\n"
+            + "Content-Type: application/x-ndjson\r\n"
+            + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+    }
+
     /// A POST whose connection ends with the answer.
     func post(_ path: String, _ body: String, type: String = "application/json") throws -> String {
         try exchange(
