@@ -20,7 +20,6 @@ package enum GatewayLimits {
 package struct GatewaySettings: Sendable {
     /// The applications that requests may name.
     package var applications = ["planoauth", "planoorder", "planox2"]
-    package var electionTimeoutNanoseconds: UInt64 = 500_000_000
     /// How long a request waits for a leader and a majority before it is `not-ready`.
     package var requestDeadlineNanoseconds: UInt64 = 5_000_000_000
     /// Seconds in `Retry-After`.

@@ -8,7 +8,8 @@ package enum CommandAnswer: Equatable, Sendable {
 
 /// The answers to the newest commands by their request ids, so that repeating one is safe.
 ///
-/// Bounded by position in the log: an answer is kept for `keptEntries` commands.
+/// Bounded by their count, so that every replica forgets the same: at `keptEntries` the oldest tenth
+/// goes.
 package struct CommandAnswers: Equatable, Sendable {
     package static let keptEntries = 10_000
 

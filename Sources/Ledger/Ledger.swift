@@ -8,7 +8,7 @@ package import Records
 
 /// What the log means: revisions and duplicates, the directory, answers to commands.
 package struct Ledger {
-    /// Why an entry cannot be what the log says; the node stops (decision 8).
+    /// Why an entry cannot be what the log says; the node stops.
     package enum Defect: Error, Equatable, Sendable {
         case gap(applied: LogIndex, entry: LogIndex)
         case sequence(LogIndex, expected: Sequence, found: Sequence)

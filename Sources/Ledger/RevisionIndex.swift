@@ -56,7 +56,6 @@ package struct RevisionIndex {
     }
 
     package var count: Int { rows.count }
-    package var last: Row? { rows.last }
 
     package subscript(_ place: Place) -> Row { rows[place] }
 

@@ -50,6 +50,7 @@ package struct CommandReply: Equatable, Sendable {
         case refused
         /// Nothing was appended: this node does not lead.
         case none
+        /// This node proposed it and does not know what became of it.
         case unknown
     }
 

@@ -28,7 +28,6 @@ package enum FrameDefect: Error, Equatable, Sendable {
     case kind(UInt8)
     case length(UInt32, limit: Int)
     case checksum
-    case payload(FrameKind, offset: Int)
 }
 
 /// One frame: length of the payload (4), kind (1), zero (3), CRC-32C of these eight bytes and the

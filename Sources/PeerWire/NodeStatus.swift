@@ -1,7 +1,8 @@
 package import Bytes
 package import Records
 
-/// What a node says of itself, after the handshake and whenever it changes, and every heartbeat.
+/// What a node says of itself, after the handshake, when its standing changes, and every 100 ms
+/// at least.
 package struct NodeStatus: Equatable, Sendable {
     package enum Role: UInt8, Sendable {
         case follower = 0
@@ -18,7 +19,7 @@ package struct NodeStatus: Equatable, Sendable {
         }
     }
 
-    package struct Follower: Equatable, Sendable {
+    package struct Member: Equatable, Sendable {
         package var id: NodeID
         package var address: String
         /// What the leader knows this member to have on disk; zero when the sender does not lead.
@@ -44,7 +45,7 @@ package struct NodeStatus: Equatable, Sendable {
     /// Milliseconds since a leader with a majority was heard (or was this node).
     package var heardMilliseconds: UInt32
     package var logBytes: UInt64
-    package var members: [Follower]
+    package var members: [Member]
 
     package init(node: NodeID) {
         self.node = node
@@ -80,7 +81,7 @@ package struct NodeStatus: Equatable, Sendable {
         for _ in 0..<count {
             let id = NodeID(try cursor.integer(bytes))
             let durable = LogIndex(try cursor.integer(bytes))
-            members.append(Follower(id: id, address: try cursor.text(bytes), durable: durable))
+            members.append(Member(id: id, address: try cursor.text(bytes), durable: durable))
         }
         try cursor.finish()
     }

@@ -5,8 +5,8 @@ package import Records
 /// (8), then for each event whether a revision is expected (1), zero (3), the expected revision (4),
 /// and the stored record with its revision and salt zero.
 package enum Submit {
-    private static let headByteCount = 16
-    static let itemHeaderByteCount = 8
+    package static let headByteCount = 16
+    package static let itemHeaderByteCount = 8
 
     package struct Item: Sendable {
         package let expected: Revision?

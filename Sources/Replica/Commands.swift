@@ -4,7 +4,7 @@ package import PeerWire
 import Records
 import SegmentLog
 
-// Directory commands: one in flight at a time, decided on applied state (decision 8).
+// Directory commands: one in flight at a time, decided on applied state.
 
 /// Commands that wait their turn, and the one that is in the log.
 struct PendingCommands {

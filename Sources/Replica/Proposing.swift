@@ -6,7 +6,7 @@ package import Records
 import SegmentLog
 
 // Events from gateways: judged against applied state and the overlay, gathered into one entry a
-// turn, answered when that entry is committed and applied (decision 8).
+// turn, answered when that entry is committed and applied.
 
 /// The events that the next entry will hold.
 struct OpenBatch {
@@ -101,15 +101,14 @@ extension Replica {
     private mutating func decide(
         _ item: Submit.Item, _ bytes: Span<UInt8>
     ) -> PendingSubmit.Decision {
-        let verdict = ledger.judge(item.record, in: bytes, expected: item.expected)
-        // First, for what is recorded is recorded: a gateway may be asking again for an event whose
-        // token was revoked since.
-        if case .duplicate(let place) = verdict { return .duplicate(place) }
-        guard mayWrite(item.record.writtenBy, bytes) else { return .tokenRefused }
-        switch verdict {
-        case .conflict(let current): return .conflict(current)
+        let mayWrite = mayWrite(item.record.writtenBy, bytes)
+        switch ledger.judge(item.record, in: bytes, expected: item.expected) {
+        // Whatever the token: what is recorded is recorded, and a gateway may be asking again for
+        // an event whose token was revoked since.
         case .duplicate(let place): return .duplicate(place)
+        case .conflict(let current): return mayWrite ? .conflict(current) : .tokenRefused
         case .append(let revision):
+            guard mayWrite else { return .tokenRefused }
             return .appended(take(item.record, bytes, revision: revision))
         }
     }
@@ -157,7 +156,7 @@ extension Replica {
         propose(entry, now: now, into: &outcome)
     }
 
-    /// Ends the segment when it is full (decision 3).
+    /// Ends the segment when it is full.
     mutating func sealSegment(
         now: Instant, wall: Timestamp, into outcome: inout ReplicaOutcome
     ) {

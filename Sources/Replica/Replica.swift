@@ -109,7 +109,7 @@ package struct Replica {
         return deadline
     }
 
-    /// The address at which the member is reached, as the log says.
+    /// The members, as the genesis names them.
     package var members: [Member] { ledger.genesis?.members ?? [] }
 
     // MARK: Inputs

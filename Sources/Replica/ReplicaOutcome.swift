@@ -32,7 +32,6 @@ package enum ReplicaEvent: Equatable, Sendable {
     case truncated(from: LogIndex)
     case sealed(LogIndex)
     case peerRefused(NodeID, String)
-    case clientRefused(ClientID, String)
 }
 
 /// What the driver must do after a turn, in this order: hand the tasks to the log writer, send the

@@ -43,6 +43,7 @@ extension Replica {
         write(entry, into: &outcome)
     }
 
+    /// Places the entry at the log's end and hands it to the log writer.
     private mutating func write(_ entry: Entry, into outcome: inout ReplicaOutcome) {
         let place = catalogue.append(entry.header)
         cache.append(entry)
@@ -81,14 +82,11 @@ extension Replica {
     /// Makes `entry` the log's next, as its leader.
     mutating func propose(_ entry: Entry, now: Instant, into outcome: inout ReplicaOutcome) {
         precondition(entry.header.term == consensus.term, "an entry of another term")
-        let place = catalogue.append(entry.header)
-        cache.append(entry)
-        outcome.tasks.append(.append(entry.bytes, at: place))
+        write(entry, into: &outcome)
         consensus.propose(
             EntryDescriptor(
                 position: entry.header.position, byteCount: entry.header.byteCount),
             now: now, into: &core)
-        owed.append(.log(consensus.logMark))
         carryOut(now: now, into: &outcome)
     }
 

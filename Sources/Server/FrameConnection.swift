@@ -12,7 +12,7 @@ final class FrameConnection {
     let socket: StreamSocket
     let token: UInt64
     var frames = FrameBuffer()
-    private(set) var output: [UInt8] = []
+    private var output: [UInt8] = []
     private var outputStart = 0
     private var interest: Interest
     private var isClosed = false

@@ -66,6 +66,42 @@ final class OutboundLink {
         }
     }
 
+    /// Begins to connect; backs off when that fails at once.
+    func connect(token: @autoclosure () -> UInt64, poller: Poller, now: Instant) {
+        attemptedAt = now
+        do {
+            let socket = try StreamSocket.connect(to: try SocketAddress(address))
+            state = .connecting(
+                try FrameConnection(
+                    socket: socket, token: token(), isConnecting: true, poller: poller))
+        } catch {
+            backOff(now: now)
+        }
+    }
+
+    /// Says hello once the attempt to connect is decided. False when the connection is over.
+    func greet(_ connection: FrameConnection, _ own: Handshake, _ poller: Poller) -> Bool {
+        do { try connection.socket.connectResult() } catch { return false }
+        state = .greeting(connection)
+        connection.queue { output in
+            Frame.append(.hello, to: &output) { own.append(to: &$0) }
+        }
+        return connection.flush(poller)
+    }
+
+    /// Why who answered is not the peer; nil when it is.
+    func objection(to welcome: Handshake, _ own: Handshake) -> String? {
+        if let reason = own.objection(to: welcome) { return reason }
+        if welcome.node == peer { return nil }
+        return "\(welcome.node.map { "node \($0)" } ?? "no node") answers there"
+    }
+
+    /// Remembers why the peer refuses. False when that is known already.
+    func remember(refusal reason: String) -> Bool {
+        defer { lastRefusal = reason }
+        return lastRefusal != reason
+    }
+
     func opened(_ connection: FrameConnection) {
         state = .open(connection)
         backoffNanoseconds = Self.firstBackoffNanoseconds

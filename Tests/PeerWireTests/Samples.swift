@@ -42,8 +42,8 @@ struct Sample: Sendable {
         status.heardMilliseconds = 12
         status.logBytes = 13
         status.members = [
-            NodeStatus.Follower(id: NodeID(1), address: "a:1", durable: LogIndex(6)),
-            NodeStatus.Follower(id: NodeID(2), address: "b:2", durable: LogIndex(10)),
+            NodeStatus.Member(id: NodeID(1), address: "a:1", durable: LogIndex(6)),
+            NodeStatus.Member(id: NodeID(2), address: "b:2", durable: LogIndex(10)),
         ]
         return status
     }()

@@ -77,7 +77,7 @@ extension GatewayCore {
     }
 
     /// Reads the next event of a bulk body and appends its draft to `draft`.
-    package mutating func nextEvent(_ bulk: inout BulkReading) -> Next {
+    package mutating func nextEvent(_ bulk: inout BulkReading) -> BulkReading.Next {
         do throws(Refusal) {
             if bulk.isArray {
                 guard let (document, node) = bulk.nextElement() else { return .end }
@@ -92,9 +92,7 @@ extension GatewayCore {
         return judgeElement(bulk)
     }
 
-    package typealias Next = BulkReading.Next
-
-    private mutating func judgeElement(_ bulk: BulkReading) -> Next {
+    private mutating func judgeElement(_ bulk: BulkReading) -> BulkReading.Next {
         let credential: Credential
         do {
             credential = try judgeApplication(bulk.credential)

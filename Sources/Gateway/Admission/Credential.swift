@@ -46,7 +46,7 @@ extension GatewayCore {
         return credential
     }
 
-    /// The credential out of header and parameters (contract: token and application steps).
+    /// The credential out of header and parameters.
     /// `Authorization: Bearer` wins over the parameter.
     mutating func credential(
         _ head: HTTPHead, _ bytes: Span<UInt8>

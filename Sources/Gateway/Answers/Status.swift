@@ -1,4 +1,4 @@
-/// What a request came to, in the contract's words (http-contract, section 2).
+/// What a request came to, in the words of docs/reference/errors.md.
 package enum Status: CaseIterable, Sendable {
     case actionSuccessful
     case invalidToken

@@ -26,7 +26,7 @@ package enum Delivery: Sendable {
 }
 
 /// The gateway's side of the cluster: finds the leader, follows changes, sends again what was not
-/// answered. Repeating is safe: the leader knows equal content (http-contract, section 3).
+/// answered. Repeating is safe: the leader knows equal content (docs/reference/peer-protocol.md, Submit).
 package struct ClusterClient {
     /// What must be sent, and to whom.
     package struct Frames: Sendable {
@@ -367,7 +367,9 @@ package struct ClusterClient {
 
 extension ClusterClient.Batch {
     /// What the batch counts for in the bound of waiting bytes.
-    var eventBytes: Int { payload.count - 16 - 8 * waiters.count }
+    var eventBytes: Int {
+        payload.count - Submit.headByteCount - Submit.itemHeaderByteCount * waiters.count
+    }
 
     mutating func add(
         _ drafts: [UInt8], _ range: Range<Int>, expected: Revision?, exchange: ExchangeID,

@@ -29,7 +29,8 @@ package final class GatewayServer {
     static let listenToken: UInt64 = 0
     static let inboxToken: UInt64 = 1
     static let firstLinkToken: UInt64 = 16
-    static let firstClientToken: UInt64 = 1 << 20
+    /// Tokens below it are links': one is used an attempt, so they must outlast the process.
+    static let firstClientToken: UInt64 = 1 << 48
     /// Connections at once. At it the longest idle one is closed.
     static let connectionLimit = 16_384
     /// How often deadlines of connections are looked at.
@@ -66,7 +67,7 @@ package final class GatewayServer {
     private var nextSweep = Instant.zero
     var lastSilenceCheck = Instant.zero
 
-    /// Listens. `inProcess`: a connection to the only node, inside this process.
+    /// Listens; the links to the nodes are opened by the first turn.
     package init(_ configuration: GatewayConfiguration) throws {
         self.configuration = configuration
         poller = try Poller()
@@ -110,7 +111,7 @@ package final class GatewayServer {
                 switch event.token {
                 case Self.listenToken: acceptAll(now: now)
                 case Self.inboxToken: return
-                case ..<Self.firstClientToken: try takeLink(event, now: now)
+                case ..<Self.firstClientToken: takeLink(event, now: now)
                 default: takeClient(event, now: now)
                 }
             }
@@ -120,7 +121,7 @@ package final class GatewayServer {
             deliverAll(now: now)
             resumeBulks(now: now)
             cluster.endTurn(now: now)
-            try sendFrames(now: now)
+            sendFrames(now: now)
             flushQueued(now: now)
             if now >= nextSweep { sweep(now: now) }
         }

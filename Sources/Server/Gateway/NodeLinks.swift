@@ -29,36 +29,18 @@ extension GatewayServer {
             guard !link.isAdopted else {
                 throw NodeFailure("the node in this process has ended its connection")
             }
-            link.attemptedAt = now
-            do {
-                let socket = try StreamSocket.connect(to: try SocketAddress(link.address))
-                link.state = .connecting(
-                    try FrameConnection(
-                        socket: socket, token: takeLinkToken(), isConnecting: true,
-                        poller: poller))
-            } catch {
-                link.backOff(now: now)
-            }
+            link.connect(token: takeLinkToken(), poller: poller, now: now)
         }
     }
 
-    func takeLink(_ event: Readiness, now: Instant) throws {
+    func takeLink(_ event: Readiness, now: Instant) {
         guard let link = links.first(where: { $0.anyConnection?.token == event.token }) else {
             return
         }
         switch link.state {
         case .waiting: break
         case .connecting(let connection):
-            do {
-                try connection.socket.connectResult()
-            } catch {
-                return drop(link, now: now)
-            }
-            link.state = .greeting(connection)
-            connection.queue { output in
-                Frame.append(.hello, to: &output) { handshake.append(to: &$0) }
-            }
-            if !connection.flush(poller) { drop(link, now: now) }
+            if !link.greet(connection, handshake, poller) { drop(link, now: now) }
         case .greeting(let connection), .open(let connection):
             if event.isWritable, !connection.flush(poller) { return drop(link, now: now) }
             guard event.isReadable else { return }
@@ -93,9 +75,8 @@ extension GatewayServer {
         switch kind {
         case .welcome:
             let welcome = try Handshake(payload, bytes.span)
-            guard welcome.node == link.peer, handshake.objection(to: welcome) == nil else {
-                let found = welcome.node.map { "node \($0)" } ?? "no node"
-                note("\(found) of cluster \(welcome.clusterID) answers there", link)
+            if let why = link.objection(to: welcome, handshake) {
+                note(why, link)
                 return false
             }
             connection.frames.payloadLimit = Frame.payloadBytes
@@ -132,8 +113,7 @@ extension GatewayServer {
     }
 
     private func note(_ reason: String, _ link: OutboundLink) {
-        guard link.lastRefusal != reason else { return }
-        link.lastRefusal = reason
+        guard link.remember(refusal: reason) else { return }
         log.write(.warning, "node refuses", [("node", "\(link.peer)"), ("why", reason)])
     }
 
@@ -146,8 +126,8 @@ extension GatewayServer {
         cluster.lost(link.peer)
     }
 
-    /// Drops links on which a node has said nothing for too long: nodes say how they are ten times
-    /// in an election timeout, so the other end is gone and nobody told.
+    /// Drops links on which a node has said nothing for too long: nodes say how they are every
+    /// 100 ms at least, so the other end is gone and nobody told.
     ///
     /// Silence does not count while this loop itself stood still.
     func dropSilentLinks(now: Instant) {
@@ -164,7 +144,7 @@ extension GatewayServer {
     }
 
     /// Sends what the cluster's client wants sent.
-    func sendFrames(now: Instant) throws {
+    func sendFrames(now: Instant) {
         for frames in cluster.frames {
             guard let link = links.first(where: { $0.peer == frames.node }),
                 let connection = link.connection

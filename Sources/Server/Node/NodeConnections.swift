@@ -32,7 +32,7 @@ extension NodeServer {
         return nextToken
     }
 
-    func acceptAll(now: Instant) throws {
+    func acceptAll(now: Instant) {
         guard let listener else { return }
         while true {
             do {
@@ -51,17 +51,18 @@ extension NodeServer {
         accepted[connection.token] = AcceptedConnection(connection)
     }
 
-    func client(_ id: ClientID) -> FrameConnection? {
+    /// The client's connection; nil when it is gone, or closed now for taking too little.
+    func client(_ id: ClientID, now: Instant) -> FrameConnection? {
         guard let found = accepted[id.value] else { return nil }
         guard found.connection.pendingBytes <= Self.clientQueueBytes else {
-            drop(id.value, now: Self.now)
+            drop(id.value, now: now)
             return nil
         }
         return found.connection
     }
 
     /// Reads from or writes to the connection that is ready.
-    func takeConnection(_ event: Readiness, now: Instant) throws {
+    func takeConnection(_ event: Readiness, now: Instant) {
         if let found = accepted[event.token] {
             let connection = found.connection
             if event.isWritable, !connection.flush(poller) {
@@ -72,7 +73,7 @@ extension NodeServer {
             let isSound = takeFrames(of: found, now: now)
             if !isOpen || !isSound { drop(event.token, now: now) }
         } else if let link = links.first(where: { $0.anyConnection?.token == event.token }) {
-            try takeLink(link, event, now: now)
+            takeLink(link, event, now: now)
         }
     }
 
@@ -183,8 +184,7 @@ extension NodeServer {
     }
 
     /// Begins to connect to the peers whose time has come.
-    func openLinks(now: Instant) throws {
-        listener?.resume(poller, token: Self.listenToken, now: now)
+    func openLinks(now: Instant) {
         for link in links {
             if let deadline = link.openingDeadline, deadline <= now,
                 let connection = link.anyConnection
@@ -192,32 +192,15 @@ extension NodeServer {
                 drop(connection.token, now: now)
             }
             guard case .waiting(let until) = link.state, until <= now else { continue }
-            link.attemptedAt = now
-            do {
-                let socket = try StreamSocket.connect(to: try SocketAddress(link.address))
-                link.state = .connecting(
-                    try FrameConnection(
-                        socket: socket, token: takeToken(), isConnecting: true, poller: poller))
-            } catch {
-                link.backOff(now: now)
-            }
+            link.connect(token: takeToken(), poller: poller, now: now)
         }
     }
 
-    private func takeLink(_ link: OutboundLink, _ event: Readiness, now: Instant) throws {
+    private func takeLink(_ link: OutboundLink, _ event: Readiness, now: Instant) {
         switch link.state {
         case .waiting: break
         case .connecting(let connection):
-            do {
-                try connection.socket.connectResult()
-            } catch {
-                return drop(event.token, now: now)
-            }
-            link.state = .greeting(connection)
-            connection.queue { output in
-                Frame.append(.hello, to: &output) { handshake.append(to: &$0) }
-            }
-            if !connection.flush(poller) { drop(event.token, now: now) }
+            if !link.greet(connection, handshake, poller) { drop(event.token, now: now) }
         case .greeting(let connection), .open(let connection):
             if event.isWritable, !connection.flush(poller) {
                 return drop(event.token, now: now)
@@ -238,10 +221,8 @@ extension NodeServer {
                 switch kind {
                 case .welcome:
                     let welcome = try Handshake(payload, connection.frames.bytes.span)
-                    guard welcome.node == link.peer, handshake.objection(to: welcome) == nil
-                    else {
-                        let found = welcome.node.map { "node \($0)" } ?? "no node"
-                        noteRefusal(link, "\(found) of cluster \(welcome.clusterID) answers there")
+                    if let why = link.objection(to: welcome, handshake) {
+                        noteRefusal(link, why)
                         return false
                     }
                     link.opened(connection)
@@ -261,8 +242,7 @@ extension NodeServer {
     }
 
     private func noteRefusal(_ link: OutboundLink, _ reason: String) {
-        guard link.lastRefusal != reason else { return }
-        link.lastRefusal = reason
+        guard link.remember(refusal: reason) else { return }
         log.write(.warning, "peer refuses", [("peer", "\(link.peer)"), ("why", reason)])
     }
 }

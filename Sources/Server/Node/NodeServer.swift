@@ -57,8 +57,7 @@ package final class NodeServer {
     /// Held until the process ends: two processes on one directory are refused.
     private let lock: FileDescriptor
 
-    /// Opens the directory and recovers the log. `handedOver`: the other ends of connections
-    /// inside this process.
+    /// Opens the directory, recovers the log and listens. Throws a NodeFailure that says what to do.
     package init(_ configuration: NodeConfiguration) throws {
         lock = try NodeDirectory.lock(configuration.directory)
         let recovered = try NodeDirectory.recover(
@@ -136,24 +135,25 @@ package final class NodeServer {
             let timeout = wantsTurn ? 0 : deadline.nanoseconds(since: now)
             try poller.wait(timeoutNanoseconds: timeout, into: &ready)
             let turn = Self.now
-            for event in ready { try take(event, now: turn) }
+            for event in ready { take(event, now: turn) }
             messages.removeAll(keepingCapacity: true)
             inbox.take(into: &messages)
             for message in messages {
                 guard try take(message, now: turn) else { return }
             }
-            try openLinks(now: turn)
+            listener?.resume(poller, token: Self.listenToken, now: turn)
+            openLinks(now: turn)
             replica.endTurn(now: turn, wall: Self.wall, into: &outcome)
             wantsTurn = outcome.wantsTurn
             try carryOut(now: turn)
         }
     }
 
-    private func take(_ event: Readiness, now: Instant) throws {
+    private func take(_ event: Readiness, now: Instant) {
         switch event.token {
-        case Self.listenToken: try acceptAll(now: now)
+        case Self.listenToken: acceptAll(now: now)
         case Self.mailboxToken: break
-        default: try takeConnection(event, now: now)
+        default: takeConnection(event, now: now)
         }
     }
 
@@ -166,7 +166,9 @@ package final class NodeServer {
                 "\(error.operation) of \(error.file) failed with errno \(error.code); "
                     + "nothing more is acknowledged until the node is started again")
         case .read(let answer):
-            if let connection = client(answer.client) { send(answer.frame, on: connection) }
+            if let connection = client(answer.client, now: now) {
+                send(answer.frame, on: connection)
+            }
         case .stop:
             logThread.stop()
             reader.jobs.put(nil)
@@ -187,14 +189,14 @@ package final class NodeServer {
                 else { continue }
                 send(frames.bytes, on: connection)
             case .client(let id):
-                if let connection = client(id) { send(frames.bytes, on: connection) }
+                if let connection = client(id, now: now) { send(frames.bytes, on: connection) }
             }
         }
         for read in outcome.reads { reader.jobs.put(read) }
         for event in outcome.events { write(event) }
         let failure = outcome.failure
         outcome.clear()
-        try flushQueued(now: now)
+        flushQueued(now: now)
         if let failure { throw NodeFailure("the node stops: \(failure)") }
     }
 
@@ -205,7 +207,7 @@ package final class NodeServer {
         queued.append(connection)
     }
 
-    private func flushQueued(now: Instant) throws {
+    private func flushQueued(now: Instant) {
         let connections = queued
         queued.removeAll(keepingCapacity: true)
         for connection in connections {
@@ -229,8 +231,6 @@ package final class NodeServer {
         case .sealed(let index): log.write(.info, "sealed a segment", [("entry", "\(index)")])
         case .peerRefused(let peer, let reason):
             log.write(.warning, "refused a frame", [("peer", "\(peer)"), ("why", reason)])
-        case .clientRefused(_, let reason):
-            log.write(.warning, "refused a frame", [("client", "gateway"), ("why", reason)])
         }
     }
 }

@@ -22,6 +22,17 @@ enum Founding {
         return (genesis.entry(createdAt: now), text)
     }
 
+    /// Makes a cluster's files. The token goes first: a genesis without it could never be used.
+    /// Durable on return.
+    static func writeCluster(
+        _ members: [Member], genesis genesisPath: String, token tokenPath: String
+    ) throws -> Entry {
+        let (entry, token) = makeCluster(members, now: now)
+        try SmallFile.writeDurably(tokenPath, Array((token + "\n").utf8), mode: 0o600)
+        try SmallFile.writeDurably(genesisPath, entry.bytes, mode: 0o600)
+        return entry
+    }
+
     static func makeIdentifier() -> Identifier {
         Identifier(high: RandomBytes.makeSeed(), low: RandomBytes.makeSeed())
     }

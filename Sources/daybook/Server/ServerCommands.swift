@@ -39,9 +39,7 @@ enum ServerCommands {
             throw NodeFailure("\(path) exists already; a cluster is made once")
         }
         let members = try Founding.members(try required(arguments, "members"))
-        let (entry, token) = Founding.makeCluster(members, now: Founding.now)
-        try SmallFile.writeDurably(tokenPath, Array((token + "\n").utf8), mode: 0o600)
-        try SmallFile.writeDurably(genesisPath, entry.bytes, mode: 0o600)
+        let entry = try Founding.writeCluster(members, genesis: genesisPath, token: tokenPath)
         let genesis = try Genesis(entry)
         StandardStream.output.write(
             "cluster \(genesis.clusterID) of \(members.count) members: \(genesisPath)\n"
@@ -136,9 +134,7 @@ enum ServerCommands {
         try SmallFile.createDirectory(directory)
         if !SmallFile.exists(genesisPath) {
             let member = Member(id: NodeID(1), address: "127.0.0.1:7401")
-            let (entry, token) = Founding.makeCluster([member], now: Founding.now)
-            try SmallFile.writeDurably(tokenPath, Array((token + "\n").utf8), mode: 0o600)
-            try SmallFile.writeDurably(genesisPath, entry.bytes, mode: 0o600)
+            _ = try Founding.writeCluster([member], genesis: genesisPath, token: tokenPath)
         }
         let (entry, genesis) = try Founding.readGenesis(genesisPath)
         let data = directory + "/node"
