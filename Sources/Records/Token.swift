@@ -104,10 +104,12 @@ package struct TokenRow: Equatable, Sendable {
     /// Whether the token may do `action` on `resource`.
     package func permits(_ resource: String, _ action: String) -> Bool {
         permissions.contains { permission in
-            guard permission != "*" else { return true }
-            guard permission.hasPrefix(resource) else { return false }
-            let rest = permission.dropFirst(resource.count)
-            return rest == "/*" || (rest.first == "/" && rest.dropFirst() == action)
+            let text = permission.utf8
+            if text.elementsEqual("*".utf8) { return true }
+            guard text.starts(with: resource.utf8) else { return false }
+            let rest = text.dropFirst(resource.utf8.count)
+            return rest.elementsEqual("/*".utf8)
+                || (rest.first == UInt8(ascii: "/") && rest.dropFirst().elementsEqual(action.utf8))
         }
     }
 
