@@ -162,8 +162,6 @@ package struct RowsHead: Equatable, Sendable {
         case elsewhere = 2
         /// What is stored there is damaged; the rows hold a text that says where.
         case damaged = 3
-        /// There is more than one answer holds; it can be had page by page.
-        case tooLarge = 4
     }
 
     package var id: UInt64

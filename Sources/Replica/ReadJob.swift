@@ -8,12 +8,11 @@ package import SegmentLog
 /// A value, so that a reader thread can run it while the node goes on; what it reads is committed
 /// and is not changed any more.
 package struct ReadJob: Sendable {
-    /// Bytes of rows after which any answer ends, however much was asked for; a frame holds more.
-    static let rowBytes = 8 * 1_024 * 1_024
+    /// Bytes of rows after which any answer ends, the history of one event too; what one more entry
+    /// can add still fits a frame.
+    static let rowBytes = 12 * 1_024 * 1_024
     /// Bytes of entries after which a page ends.
     static let entryBytes = 2 * 1_024 * 1_024
-    /// Bytes of rows after which the history of one event is cut; a row more still fits a frame.
-    static let historyBytes = 16 * 1_024 * 1_024
 
     package enum Records: Equatable, Sendable {
         case one(offset: Int, sequence: Sequence)
@@ -48,7 +47,6 @@ package struct ReadJob: Sendable {
             for piece in pieces {
                 guard rows.count < min(byteLimit, Self.rowBytes) else {
                     head.next = piece.records.first
-                    if byteLimit == .max { head.outcome = .tooLarge }
                     break
                 }
                 let entry = try piece.entry ?? source.entry(at: piece.place)

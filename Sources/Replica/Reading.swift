@@ -143,7 +143,7 @@ extension Replica {
         head.next = head.end
         outcome.reads.append(
             ReadJob(
-                client: client, head: head, filter: EventFilter(), byteLimit: ReadJob.historyBytes,
+                client: client, head: head, filter: EventFilter(), byteLimit: .max,
                 pieces: places.reversed().map { piece(of: ledger.index[$0]) }))
     }
 

@@ -113,15 +113,6 @@ extension GatewayCore {
                 Refusal(.applicationCrash, "What is stored there is damaged: \(text)"),
                 on: read.surface, requestID: requestID)
         }
-        if head.outcome == .tooLarge {
-            return refuse(
-                Refusal.judging([
-                    ParameterFault(
-                        "unique_id", .tooLong,
-                        "its history is too large for one answer: read it by "
-                            + "GET /v1/events?unique_id=…")
-                ]), on: read.surface, requestID: requestID)
-        }
         if read.surface == .native {
             return problem(404, "not-found", "No event has this unique_id.")
         }
