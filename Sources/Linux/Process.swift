@@ -57,12 +57,6 @@ package enum Process {
 
     /// Ends the process, flushing standard output.
     package static func exit(_ code: Int32) -> Never { Glibc.exit(code) }
-
-    /// Ends the process at once, running nothing more: after a failed sync.
-    package static func exitAtOnce(_ code: Int32) -> Never { Glibc._exit(code) }
-
-    /// Sets the permission bits that new files do not get: 0o077 keeps them the owner's.
-    package static func setFileModeMask(_ mask: UInt32) { _ = umask(mask) }
 }
 
 /// The process's environment variables.

@@ -177,20 +177,24 @@ package enum ConsensusFrames {
     /// No log comes near this; a number beyond it is damage, and arithmetic must not meet it.
     private static let bound: UInt64 = 1 << 62
 
+    private static func bounded(
+        _ cursor: inout ByteCursor, _ bytes: Span<UInt8>
+    ) throws(ByteDefect) -> UInt64 {
+        let value = try cursor.integer(bytes, as: UInt64.self)
+        guard value < bound else { throw ByteDefect(offset: cursor.offset - 8) }
+        return value
+    }
+
     private static func term(
         _ cursor: inout ByteCursor, _ bytes: Span<UInt8>
     ) throws(ByteDefect) -> Term {
-        let value = try cursor.integer(bytes, as: UInt64.self)
-        guard value < bound else { throw ByteDefect(offset: cursor.offset - 8) }
-        return Term(value)
+        Term(try bounded(&cursor, bytes))
     }
 
     private static func index(
         _ cursor: inout ByteCursor, _ bytes: Span<UInt8>
     ) throws(ByteDefect) -> LogIndex {
-        let value = try cursor.integer(bytes, as: UInt64.self)
-        guard value < bound else { throw ByteDefect(offset: cursor.offset - 8) }
-        return LogIndex(value)
+        LogIndex(try bounded(&cursor, bytes))
     }
 
     private static func flag(

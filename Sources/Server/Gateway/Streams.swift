@@ -30,7 +30,7 @@ extension GatewayServer {
     /// One window a turn, and none while the client does not take what is written: a body of lines
     /// that are all refused must not keep the loop from others.
     func continueBulk(_ connection: ClientConnection, now: Instant) {
-        var isResumed = false
+        var hasSubmitted = false
         while case .bulk(var bulk) = connection.exchange, bulk.waitingCount == 0 {
             connection.exchange = .none
             if !bulk.hasBegun {
@@ -41,14 +41,14 @@ extension GatewayServer {
             }
             write(bulk.lines, connection, now: now)
             bulk.lines.removeAll(keepingCapacity: true)
-            guard !isResumed, cluster.hasRoom,
+            guard !hasSubmitted, cluster.hasRoom,
                 connection.http.pendingOutput < GatewayLimits.replayOutputBytes
             else {
                 connection.exchange = .bulk(bulk)
                 stalledBulks.append(connection)
                 return queue(connection)
             }
-            isResumed = true
+            hasSubmitted = true
             let isOver = submitWindow(&bulk, connection, now: now)
             if isOver, bulk.lines.isEmpty {
                 connection.http.endStream(now: now.nanoseconds)

@@ -38,8 +38,6 @@ struct SimulatedNetwork {
 
     mutating func block(from: Int, to: Int) { blocked[from * endCount + to] = true }
 
-    mutating func unblock(from: Int, to: Int) { blocked[from * endCount + to] = false }
-
     /// Cuts `end` off: what it sends, what it is sent, or both.
     mutating func isolate(_ end: Int, outgoing: Bool = true, incoming: Bool = true) {
         for other in 0..<endCount where other != end {
