@@ -53,7 +53,7 @@ let package = Package(
         module("HTTPWire", imports: ["Bytes"]),
         module("Consensus", imports: ["Bytes", "Records"]),
         module("Ledger", imports: ["Bytes", "Crypto", "Records"]),
-        module("SegmentLog", imports: ["Bytes", "Records"]),
+        module("SegmentLog", imports: ["Bytes", "Crypto", "Records"]),
         module("PeerWire", imports: ["Bytes", "Consensus", "Ledger", "Records"]),
         module(
             "Replica",
@@ -97,7 +97,7 @@ let package = Package(
         tests(of: "HTTPWire", imports: ["Bytes"]),
         tests(of: "Consensus", imports: ["Bytes", "Records"], resources: [.copy("Scenarios")]),
         tests(of: "Ledger", imports: ["Bytes", "Crypto", "Records"]),
-        tests(of: "SegmentLog", imports: ["Bytes", "Records", "Simulation"]),
+        tests(of: "SegmentLog", imports: ["Bytes", "Crypto", "Records", "Simulation"]),
         tests(of: "PeerWire", imports: ["Bytes", "Consensus", "Crypto", "Ledger", "Records"]),
         tests(
             of: "Replica",

@@ -31,13 +31,29 @@ package enum FileName {
     package static let announcement = "announcement"
     package static let spare = "spare.segment"
     static let segmentSuffix = ".segment"
-    static let segmentDigits = 20
+    /// Of a file that is being written beside the one whose place it takes.
+    static let newSuffix = ".new"
+
+    /// One of the two copies of the manifest.
+    package static func manifest(_ copy: Int) -> String { "manifest.\(copy)" }
 
     /// The file whose first entry has this index.
-    package static func segment(_ firstIndex: LogIndex) -> String {
-        let digits = String(firstIndex.value)
-        return String(repeating: "0", count: segmentDigits - digits.count) + digits
-            + segmentSuffix
+    package static func segment(_ firstIndex: LogIndex, generation: UInt32 = 0) -> String {
+        digits(firstIndex.value) + (generation == 0 ? "" : ".\(generation)") + segmentSuffix
+    }
+
+    /// The chunk digests, places and summary of an archived segment.
+    package static func places(_ firstIndex: LogIndex, generation: UInt32) -> String {
+        digits(firstIndex.value) + ".\(generation).places"
+    }
+
+    /// The state table that was written at the SEAL with this index.
+    package static func state(_ seal: LogIndex) -> String { digits(seal.value) + ".state" }
+
+    /// Twenty decimal digits, so that the names' order is the numbers'.
+    static func digits(_ value: UInt64) -> String {
+        let digits = String(value)
+        return String(repeating: "0", count: 20 - digits.count) + digits
     }
 
     /// The index in a segment's name; nil when the name is not exactly as `segment` makes it.
