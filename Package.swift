@@ -54,6 +54,7 @@ let package = Package(
         module("Consensus", imports: ["Bytes", "Records"]),
         module("Ledger", imports: ["Bytes", "Crypto", "Records"]),
         module("SegmentLog", imports: ["Bytes", "Crypto", "Records"]),
+        module("Compaction", imports: ["Bytes", "Crypto", "Records", "SegmentLog"]),
         module("PeerWire", imports: ["Bytes", "Consensus", "Ledger", "Records"]),
         module(
             "Replica",
@@ -87,6 +88,9 @@ let package = Package(
                 "Server",
             ]),
         program("simulate", path: "tools/simulator", imports: ["Linux", "Simulation"]),
+        program(
+            "compactbench", path: "tools/bench/compaction",
+            imports: ["Bytes", "Compaction", "Crypto", "Records", "SegmentLog", "Linux"]),
         program("bench", path: "tools/bench/load", imports: ["Bytes", "JSON", "Linux"]),
 
         // Tests mirror Sources.
@@ -98,6 +102,9 @@ let package = Package(
         tests(of: "Consensus", imports: ["Bytes", "Records"], resources: [.copy("Scenarios")]),
         tests(of: "Ledger", imports: ["Bytes", "Crypto", "Records"]),
         tests(of: "SegmentLog", imports: ["Bytes", "Crypto", "Records", "Simulation"]),
+        tests(
+            of: "Compaction",
+            imports: ["Bytes", "Crypto", "Records", "SegmentLog", "Simulation"]),
         tests(of: "PeerWire", imports: ["Bytes", "Consensus", "Crypto", "Ledger", "Records"]),
         tests(
             of: "Replica",

@@ -149,6 +149,8 @@ package struct Ledger {
         case .revokeToken(let id):
             directory.revoke(id, at: header.timestamp)
             answers.remember(command.request, .revoked(id), at: header.index)
+        case .compact, .addHold, .removeHold, .erase:
+            throw .malformed(header.index, offset: record.range.upperBound)
         }
     }
 

@@ -83,6 +83,7 @@ extension Replica {
         case .revokeToken(let id):
             guard let token = ledger.directory.token(id) else { return .unknownToken }
             return token.id == request.command.author ? .refused : nil
+        case .compact, .addHold, .removeHold, .erase: return .refused
         }
     }
 
