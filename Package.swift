@@ -55,11 +55,13 @@ let package = Package(
         module("Ledger", imports: ["Bytes", "Crypto", "Records"]),
         module("SegmentLog", imports: ["Bytes", "Crypto", "Records"]),
         module("Compaction", imports: ["Bytes", "Crypto", "Records", "SegmentLog"]),
+        module("Maintenance", imports: ["Crypto", "Records", "SegmentLog"]),
         module("PeerWire", imports: ["Bytes", "Consensus", "Ledger", "Records"]),
         module(
             "Replica",
             imports: [
-                "Bytes", "Consensus", "Crypto", "Ledger", "PeerWire", "Records", "SegmentLog",
+                "Bytes", "Consensus", "Crypto", "Ledger", "Maintenance", "PeerWire", "Records",
+                "SegmentLog",
             ]),
         module(
             "Gateway",
@@ -71,13 +73,13 @@ let package = Package(
             "Server",
             imports: [
                 "Bytes", "Consensus", "Crypto", "Gateway", "HTTPWire", "Ledger", "Linux",
-                "PeerWire", "Records", "Replica", "SegmentLog",
+                "Maintenance", "PeerWire", "Records", "Replica", "SegmentLog",
             ]),
         module(
             "Simulation",
             imports: [
-                "Bytes", "Consensus", "Crypto", "Gateway", "Ledger", "PeerWire", "Records",
-                "Replica", "SegmentLog",
+                "Bytes", "Consensus", "Crypto", "Gateway", "Ledger", "Maintenance", "PeerWire",
+                "Records", "Replica", "SegmentLog",
             ]),
 
         // Programs.
@@ -109,8 +111,8 @@ let package = Package(
         tests(
             of: "Replica",
             imports: [
-                "Bytes", "Consensus", "Crypto", "Ledger", "PeerWire", "Records", "SegmentLog",
-                "Simulation",
+                "Bytes", "Consensus", "Crypto", "Ledger", "Maintenance", "PeerWire", "Records",
+                "SegmentLog", "Simulation",
             ]),
         tests(
             of: "Gateway",
