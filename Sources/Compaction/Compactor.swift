@@ -182,7 +182,7 @@ package struct Compactor {
     ) throws(EntryDefect) -> Int {
         let body =
             (start + EntryHeader.encodedSize)
-            ..<(start + EntryHeader.encodedSize
+        ..<(start + EntryHeader.encodedSize
             + entry.bodyByteCount)
         var bodyByteCount = entry.bodyByteCount
         var copied = start

@@ -43,6 +43,14 @@ package struct Leaf {
         return hash.finishDigest()
     }
 
+    /// The leaf hash of a leaf entry.
+    package mutating func hash(entry: [UInt8]) -> Digest {
+        precondition(entry.count == Self.entryByteCount, "a leaf of \(entry.count) bytes")
+        hash.begin()
+        hash.update([0] + entry)
+        return hash.finishDigest()
+    }
+
     private mutating func fill(
         _ record: RecordView, _ bytes: Span<UInt8>, _ sequence: Sequence, _ recordedAt: Timestamp
     ) {
