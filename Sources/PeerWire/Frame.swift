@@ -11,6 +11,8 @@ package enum FrameKind: UInt8, Sendable {
     case voteResponse = 17
     case appendRequest = 18
     case appendResponse = 19
+    case fetch = 24
+    case fetched = 25
     // From a gateway or tool to a node.
     case submit = 32
     case query = 33

@@ -14,6 +14,8 @@ package enum LogDefect: Error, Equatable, Sendable {
     case mismatch(found: LogPosition, expected: LogPosition)
     /// A later segment exists, and this one does not end with a SEAL.
     case unsealed
+    /// Not the bytes that the manifest names.
+    case digest
     /// Bytes behind a SEAL.
     case bytesAfterSeal
     /// The identity file is not what `initialize` wrote.

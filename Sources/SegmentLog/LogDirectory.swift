@@ -57,6 +57,7 @@ package enum LogDirectory {
     package static func recover(
         disk: some Disk, clusterID: Identifier? = nil, settings: LogSettings = LogSettings()
     ) throws(RecoveryFailure) -> Recovered {
+        try recovering { () throws(DiskError) in try FetchedFiles.finish(on: disk) }
         let inspection = try Inspection(
             disk: disk, clusterID: clusterID, heldSegments: settings.heldSegments)
         do { try inspection.repair(settings: settings) } catch { throw .disk(error) }

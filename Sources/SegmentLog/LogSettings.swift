@@ -38,6 +38,11 @@ package enum FileName {
     /// Of a file that is being written beside the one whose place it takes.
     static let newSuffix = ".new"
 
+    /// Of a file of a peer's archive that is not yet this node's.
+    static let fetchedSuffix = ".fetched"
+    /// Of one that is whole.
+    static let verifiedSuffix = ".verified"
+
     /// One of the two copies of the manifest.
     package static func manifest(_ copy: Int) -> String { "manifest.\(copy)" }
 

@@ -53,7 +53,7 @@ struct ScriptedNode {
         let recovered = try LogDirectory.recover(
             disk: disk, clusterID: Self.cluster, settings: settings.log)
         replica = try Replica(
-            recovered: recovered, source: SimulatedEntrySource(disk: disk), settings: settings,
+            recovered: recovered, source: ArchiveSource(disk: disk), settings: settings,
             key: [UInt8](repeating: 5, count: 32), seed: 3, now: now)
         writer = LogWriter(disk: disk, settings: settings.log, recovered: recovered)
         maintainer = Maintainer(disk: disk, manifest: recovered.catalogue.archive)
@@ -228,7 +228,7 @@ struct ScriptedNode {
     mutating func rows() throws -> [(head: RowsHead, rows: [History.Row])] {
         for job in reads {
             var bytes: [UInt8] = []
-            job.run(SimulatedEntrySource(disk: disk), leaf: &leaf, into: &bytes)
+            job.run(ArchiveSource(disk: disk), leaf: &leaf, into: &bytes)
             sent.append((.client(job.client), bytes))
         }
         reads = []

@@ -79,7 +79,8 @@ package final class NodeServer {
             incarnation: recovered.identity.incarnation)
         replica = try Replica(
             recovered: recovered,
-            source: try DiskEntrySource(directory: configuration.directory),
+            source: ArchiveSource(
+                disk: try DirectoryDisk(path: configuration.directory)),
             settings: configuration.settings, key: RandomBytes.make(count: KeyStream.keyByteCount),
             seed: RandomBytes.makeSeed(), now: Self.now)
         logThread = try LogThread(
@@ -174,13 +175,11 @@ package final class NodeServer {
         case .maintained(.success(let report)): replica.maintained(report, into: &outcome)
         case .maintained(.failure(let failure)): throw NodeFailure("the archive: \(failure)")
         case .read(let answer):
-            if let connection = client(answer.client, now: now) {
-                send(answer.frame, on: connection)
-            }
+            send(answer.frame, to: answer.destination, now: now)
         case .stop:
             logThread.stop()
             maintenance.tasks.put(nil)
-            reader.jobs.put(nil)
+            reader.jobs.put(.stop)
             return false
         }
         return true
@@ -189,25 +188,29 @@ package final class NodeServer {
     /// Hands tasks to the log writer, frames to the sockets and reads to the reader.
     private func carryOut(now: Instant) throws {
         if !outcome.tasks.isEmpty { logThread.perform(outcome.tasks) }
-        for frames in outcome.frames {
-            switch frames.destination {
-            case .peer(let peer):
-                guard let link = links.first(where: { $0.peer == peer }),
-                    let connection = link.connection,
-                    connection.pendingBytes <= OutboundLink.queueBytes
-                else { continue }
-                send(frames.bytes, on: connection)
-            case .client(let id):
-                if let connection = client(id, now: now) { send(frames.bytes, on: connection) }
-            }
-        }
-        for read in outcome.reads { reader.jobs.put(read) }
+        for frames in outcome.frames { send(frames.bytes, to: frames.destination, now: now) }
+        for read in outcome.reads { reader.jobs.put(.rows(read)) }
+        for fetch in outcome.fetches { reader.jobs.put(.fetch(fetch)) }
         for task in outcome.maintenance { maintenance.tasks.put(task) }
         for event in outcome.events { write(event) }
         let failure = outcome.failure
         outcome.clear()
         flushQueued(now: now)
         if let failure { throw NodeFailure("the node stops: \(failure)") }
+    }
+
+    /// Queues frames; what has no connection, or one that takes too little, gets nothing.
+    private func send(_ bytes: [UInt8], to destination: Destination, now: Instant) {
+        switch destination {
+        case .peer(let peer):
+            guard let link = links.first(where: { $0.peer == peer }),
+                let connection = link.connection,
+                connection.pendingBytes <= OutboundLink.queueBytes
+            else { return }
+            send(bytes, on: connection)
+        case .client(let id):
+            if let connection = client(id, now: now) { send(bytes, on: connection) }
+        }
     }
 
     func send(_ bytes: [UInt8], on connection: FrameConnection) {
@@ -240,6 +243,11 @@ package final class NodeServer {
             log.write(.warning, "cut uncommitted entries", [("from", "\(index)")])
         case .archived(let index):
             log.write(.info, "archived a segment", [("through", "\(index)")])
+        case .fetched(let file, let byteCount):
+            log.write(
+                .info, "fetched from peers", [("file", file), ("bytes", "\(byteCount)")])
+        case .fetchedWrong(let peer):
+            log.write(.warning, "got something else than was asked for", [("peer", "\(peer)")])
         case .sealed(let index): log.write(.info, "sealed a segment", [("entry", "\(index)")])
         case .peerRefused(let peer, let reason):
             log.write(.warning, "refused a frame", [("peer", "\(peer)"), ("why", reason)])

@@ -7,29 +7,6 @@ import Records
 import Replica
 import SegmentLog
 
-/// Entries of a simulated disk.
-struct SimulatedEntrySource: EntrySource {
-    let reader: LogReader<SimulatedDisk>
-    let archive: ArchiveReader<SimulatedDisk>
-
-    init(disk: SimulatedDisk) {
-        reader = LogReader(disk: disk)
-        archive = ArchiveReader(disk: disk)
-    }
-
-    func places(
-        of place: Int, in manifest: Manifest
-    ) throws(ReplicaFailure) -> SegmentCatalogue {
-        do { return try archive.places(of: place, in: manifest) } catch {
-            throw .storage("\(error)")
-        }
-    }
-
-    func entry(at place: Place) throws(ReplicaFailure) -> Entry {
-        do { return try reader.read(place) } catch { throw .storage("\(error)") }
-    }
-}
-
 /// One machine: a disk that stays, and a process that comes and goes.
 final class SimulatedNode {
     /// What lives in the process and is gone with it.
@@ -90,7 +67,7 @@ final class SimulatedNode {
         var key: [UInt8] = []
         for _ in 0..<4 { key.append(littleEndian: random.next()) }
         let replica = try Replica(
-            recovered: recovered, source: SimulatedEntrySource(disk: disk), settings: settings,
+            recovered: recovered, source: ArchiveSource(disk: disk), settings: settings,
             key: key, seed: random.next(), now: now)
         var writer = LogWriter(disk: disk, settings: settings.log, recovered: recovered)
         try writer.prepareNext()
