@@ -55,13 +55,13 @@ let package = Package(
         module("Ledger", imports: ["Bytes", "Crypto", "Records"]),
         module("SegmentLog", imports: ["Bytes", "Crypto", "Records"]),
         module("Compaction", imports: ["Bytes", "Crypto", "Records", "SegmentLog"]),
-        module("Maintenance", imports: ["Crypto", "Records", "SegmentLog"]),
+        module("Maintenance", imports: ["Compaction", "Crypto", "Records", "SegmentLog"]),
         module("PeerWire", imports: ["Bytes", "Consensus", "Ledger", "Records"]),
         module(
             "Replica",
             imports: [
-                "Bytes", "Consensus", "Crypto", "Ledger", "Maintenance", "PeerWire", "Records",
-                "SegmentLog",
+                "Bytes", "Compaction", "Consensus", "Crypto", "Ledger", "Maintenance", "PeerWire",
+                "Records", "SegmentLog",
             ]),
         module(
             "Gateway",

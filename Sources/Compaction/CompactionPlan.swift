@@ -1,7 +1,7 @@
 package import Records
 
 /// What a compaction makes, or would make, of one segment.
-package struct SegmentTally: Equatable, Sendable {
+package struct SegmentTally: Equatable, Sendable, CustomStringConvertible {
     /// Records that stay.
     package var kept = 0
     /// Stubs that earlier compactions and erasures left, and that stay.
@@ -19,6 +19,12 @@ package struct SegmentTally: Equatable, Sendable {
 
     /// Whether the output differs from the input.
     package var changes: Bool { compacted + erased + redacted > 0 }
+
+    package var description: String {
+        guard changes else { return "\(inputBytes) bytes stay as they are" }
+        return "\(kept) events stay, \(compacted) are compacted away, \(erased) are erased, "
+            + "\(stubs) were gone before; \(inputBytes) bytes become \(outputBytes)"
+    }
 
     package static func += (left: inout SegmentTally, right: SegmentTally) {
         left.kept += right.kept
@@ -55,16 +61,9 @@ package struct CompactionPlan: Equatable, Sendable, CustomStringConvertible {
     package var description: String {
         var lines = segments.map { segment in
             "segment \(segment.firstIndex) of generation \(segment.generation): "
-                + Self.text(segment.tally)
+                + segment.tally.description
         }
-        lines.append("\(segments.count) segments: " + Self.text(total))
+        lines.append("\(segments.count) segments: \(total)")
         return lines.joined(separator: "\n")
-    }
-
-    private static func text(_ tally: SegmentTally) -> String {
-        guard tally.changes else { return "\(tally.inputBytes) bytes stay as they are" }
-        return "\(tally.kept) events stay, \(tally.compacted) are compacted away, "
-            + "\(tally.erased) are erased, \(tally.stubs) were gone before; "
-            + "\(tally.inputBytes) bytes become \(tally.outputBytes)"
     }
 }

@@ -180,10 +180,8 @@ package struct Compactor {
     private mutating func takeBody(
         of entry: EntryHeader, _ bytes: Span<UInt8>, at start: Int
     ) throws(EntryDefect) -> Int {
-        let body =
-            (start + EntryHeader.encodedSize)
-        ..<(start + EntryHeader.encodedSize
-            + entry.bodyByteCount)
+        let bodyStart = start + EntryHeader.encodedSize
+        let body = bodyStart..<(bodyStart + entry.bodyByteCount)
         var bodyByteCount = entry.bodyByteCount
         var copied = start
         var place = body.lowerBound

@@ -8,7 +8,6 @@ package struct MessageCode {
     private let hash: SHA256
     private var inner = [UInt8](repeating: 0x36, count: MessageCode.blockByteCount)
     private var outer = [UInt8](repeating: 0x5C, count: MessageCode.blockByteCount)
-    private var digest = [UInt8](repeating: 0, count: SHA256.digestSize)
 
     /// `hash` is used for every code.
     package init(key: [UInt8], hash: SHA256 = SHA256()) {
@@ -21,11 +20,11 @@ package struct MessageCode {
     }
 
     /// The code of the bytes of `range` in `bytes`.
-    package mutating func code(of bytes: Span<UInt8>, in range: Range<Int>) -> Digest {
+    package func code(of bytes: Span<UInt8>, in range: Range<Int>) -> Digest {
         hash.begin()
         hash.update(inner)
         hash.update(bytes, in: range)
-        hash.finish(into: &digest, at: 0)
+        let digest = hash.finish()
         hash.begin()
         hash.update(outer)
         hash.update(digest)

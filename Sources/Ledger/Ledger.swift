@@ -31,10 +31,12 @@ package struct Ledger {
     package private(set) var index: RevisionIndex
     package internal(set) var directory = Directory()
     package internal(set) var answers = CommandAnswers()
-    package internal(set) var genesis: Genesis?
+    package internal(set) var genesis: Genesis? {
+        didSet { marks = genesis.map { ClosedMark(genesis: $0.clusterID) } }
+    }
     package internal(set) var retention = Retention()
-    /// Made when it is first needed.
-    var marks: ClosedMark?
+    /// Makes the marks of unique_ids; there when the genesis is.
+    private(set) var marks: ClosedMark?
     package internal(set) var applied: LogIndex = .zero
     package internal(set) var nextSequence: Sequence = .zero
     package internal(set) var lastTimestamp: Timestamp = .absent
@@ -147,12 +149,45 @@ package struct Ledger {
         let header = entry.header
         var offset = header.bodyRange.lowerBound
         for ordinal in 0..<(header.kind == .events ? header.recordCount : 0) {
-            let record = try view(entry, at: offset)
-            index.append(
-                record, in: entry.bytes.span, recordOffset: offset, entry: header.index,
-                sequence: header.firstSequence.advanced(by: ordinal), revision: record.revision)
-            index.commit(1)
-            offset = record.range.upperBound
+            offset = try restore(
+                entry, at: offset, header.firstSequence.advanced(by: ordinal))
+        }
+    }
+
+    /// Takes one record, or what a compaction left of it, into the index; returns its end.
+    private mutating func restore(
+        _ entry: Entry, at offset: Int, _ sequence: Sequence
+    ) throws(Defect) -> Int {
+        let bytes = entry.bytes.span
+        do {
+            let stored = try StoredHead(
+                decoding: bytes, at: offset, end: entry.header.bodyRange.upperBound)
+            switch stored.resource {
+            case .auditEvent, .administration:
+                let record = try RecordView(
+                    decoding: bytes, at: offset, end: stored.range.upperBound)
+                index.append(
+                    record, in: bytes, recordOffset: offset, entry: entry.header.index,
+                    sequence: sequence, revision: record.revision)
+                index.commit(1)
+            case .stub:
+                guard
+                    case .compacted(_, let digest, _, let revision, let uniqueID) =
+                        try RecordStub(decoding: bytes, in: stored.range)
+                else { break }
+                var words: [UInt8] = []
+                digest.append(to: &words)
+                words += uniqueID
+                index.append(
+                    Digest.byteCount..<words.count, digest: 0..<Digest.byteCount, in: words.span,
+                    recordOffset: offset, entry: entry.header.index, sequence: sequence,
+                    revision: revision)
+                index.commit(1)
+            case .erased: break
+            }
+            return stored.range.upperBound
+        } catch {
+            throw .malformed(entry.header.index, offset: offset)
         }
     }
 

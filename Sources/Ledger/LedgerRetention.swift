@@ -6,29 +6,27 @@ package import Records
 
 extension Ledger {
     /// The mark of a unique_id, which stays of it when it is erased.
-    package mutating func mark(of uniqueID: [UInt8]) -> Digest {
+    package func mark(of uniqueID: [UInt8]) -> Digest {
         mark(of: uniqueID.span, 0..<uniqueID.count)
     }
 
     /// Whether the unique_id in `range` of `bytes` was erased.
-    package mutating func isClosed(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
+    package func isClosed(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
         retention.hasClosed && retention.isClosed(mark(of: bytes, range))
     }
 
-    package mutating func isClosed(_ uniqueID: [UInt8]) -> Bool {
+    package func isClosed(_ uniqueID: [UInt8]) -> Bool {
         isClosed(uniqueID.span, 0..<uniqueID.count)
     }
 
     /// What is left of the unique_id, when it was erased.
-    package mutating func erased(_ uniqueID: [UInt8]) -> Erased? {
+    package func erased(_ uniqueID: [UInt8]) -> Erased? {
         retention.hasClosed ? retention.erased(mark(of: uniqueID)) : nil
     }
 
-    private mutating func mark(of bytes: Span<UInt8>, _ range: Range<Int>) -> Digest {
-        guard let genesis else { preconditionFailure("a mark without a genesis") }
-        var maker = marks ?? ClosedMark(genesis: genesis.clusterID)
-        defer { marks = maker }
-        return maker.mark(of: bytes, in: range)
+    private func mark(of bytes: Span<UInt8>, _ range: Range<Int>) -> Digest {
+        guard let marks else { preconditionFailure("a mark without a genesis") }
+        return marks.mark(of: bytes, in: range)
     }
 
     /// All events of the unique_id in `range` of `bytes` that are applied, in ascending order.

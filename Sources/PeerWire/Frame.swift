@@ -13,6 +13,7 @@ package enum FrameKind: UInt8, Sendable {
     case appendResponse = 19
     case fetch = 24
     case fetched = 25
+    case compactionReport = 26
     // From a gateway or tool to a node.
     case submit = 32
     case query = 33

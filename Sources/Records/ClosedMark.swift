@@ -7,7 +7,7 @@ package import Crypto
 /// replica makes the same one, and so does a cluster that is restored from a backup. The key is no
 /// secret. Who has the files and guesses the unique_id can see that it was erased, and no more.
 package struct ClosedMark {
-    private var code: MessageCode
+    private let code: MessageCode
 
     /// `hash` is used for every mark.
     package init(genesis clusterID: Identifier, hash: SHA256 = SHA256()) {
@@ -17,11 +17,11 @@ package struct ClosedMark {
     }
 
     /// The mark of the unique_id in `range` of `bytes`.
-    package mutating func mark(of bytes: Span<UInt8>, in range: Range<Int>) -> Digest {
+    package func mark(of bytes: Span<UInt8>, in range: Range<Int>) -> Digest {
         code.code(of: bytes, in: range)
     }
 
-    package mutating func mark(of uniqueID: [UInt8]) -> Digest {
+    package func mark(of uniqueID: [UInt8]) -> Digest {
         mark(of: uniqueID.span, in: 0..<uniqueID.count)
     }
 }

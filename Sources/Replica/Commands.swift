@@ -81,7 +81,7 @@ extension Replica {
     }
 
     /// Why the command is not proposed, or its answer when it was proposed before.
-    private mutating func refusal(of request: CommandRequest) -> CommandReply.Outcome? {
+    private func refusal(of request: CommandRequest) -> CommandReply.Outcome? {
         if let known = ledger.answers.answer(to: request.command.request) {
             return .done(known.answer)
         }
@@ -114,7 +114,7 @@ extension Replica {
         }
     }
 
-    private mutating func entry(
+    private func entry(
         for request: CommandRequest, previous: EntryHeader?, wall: Timestamp
     ) -> Entry {
         let command = request.command

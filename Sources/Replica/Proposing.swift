@@ -137,7 +137,7 @@ extension Replica {
     }
 
     /// Whether the unique_id in `range` is erased, or about to be.
-    private mutating func isClosed(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
+    private func isClosed(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
         commands.isErasing(bytes, range) || ledger.isClosed(bytes, range)
     }
 
@@ -284,6 +284,7 @@ extension Replica {
         }
         submits.removeAll()
         failCommands(into: &outcome)
+        compacting.stopLeading()
         batch = OpenBatch()
         ledger.dropOverlay()
         leadership = nil

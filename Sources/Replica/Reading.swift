@@ -125,7 +125,7 @@ extension Replica {
         }
     }
 
-    private mutating func readEvent(
+    private func readEvent(
         _ uniqueID: [UInt8], revision: Revision?, history: Bool, id: UInt64, _ client: ClientID,
         stale: UInt32, into outcome: inout ReplicaOutcome
     ) {
@@ -189,7 +189,7 @@ extension Replica {
         }
     }
 
-    private mutating func readPage(
+    private func readPage(
         _ request: PageRequest, id: UInt64, _ client: ClientID, stale: UInt32,
         into outcome: inout ReplicaOutcome
     ) {

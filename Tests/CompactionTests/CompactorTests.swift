@@ -107,7 +107,7 @@ import Testing
     }
 
     @Test func `an erasure leaves the leaf entry and the mark alone`() throws {
-        var marks = ClosedMark(genesis: testCluster)
+        let marks = ClosedMark(genesis: testCluster)
         let mark = marks.mark(of: Array("a".utf8))
         let rules = CompactionRules(
             .erasures,
@@ -123,7 +123,7 @@ import Testing
     @Test func `an erasure reaches what a compaction left, and control entries that name the id`()
         throws
     {
-        var marks = ClosedMark(genesis: testCluster)
+        let marks = ClosedMark(genesis: testCluster)
         let id = Array("secret-id".utf8)
         let mark = marks.mark(of: id)
         let request = Identifier(high: 1, low: 2)

@@ -76,7 +76,7 @@ import Testing
             let held = (0..<random.below(3)).map { _ in "id-\(random.below(12))" }
             var erased: [ErasedEvents.Erased] = []
             if random.below(2) == 0 {
-                var marks = ClosedMark(genesis: testCluster)
+                let marks = ClosedMark(genesis: testCluster)
                 let id = "id-\(random.below(12))"
                 erased.append(
                     .init(

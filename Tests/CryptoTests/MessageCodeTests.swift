@@ -24,7 +24,7 @@ import Testing
     func `published vectors of HMAC come out`(
         key: String, message: String, expected: String
     ) throws {
-        var code = MessageCode(key: try #require(Hex.decode(key)))
+        let code = MessageCode(key: try #require(Hex.decode(key)))
         let bytes = try #require(Hex.decode(message))
         // Twice: nothing of a code is left in the next.
         for _ in 0..<2 {

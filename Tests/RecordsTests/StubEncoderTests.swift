@@ -67,8 +67,8 @@ import Testing
     }
 
     @Test func `a mark depends on the cluster and the unique_id`() {
-        var one = ClosedMark(genesis: Identifier(high: 1, low: 2))
-        var other = ClosedMark(genesis: Identifier(high: 1, low: 3))
+        let one = ClosedMark(genesis: Identifier(high: 1, low: 2))
+        let other = ClosedMark(genesis: Identifier(high: 1, low: 3))
         let id = Array("CASE-a1".utf8)
         #expect(one.mark(of: id) == one.mark(of: id))
         #expect(one.mark(of: id) != other.mark(of: id))
