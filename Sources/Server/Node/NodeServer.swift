@@ -54,6 +54,8 @@ package final class NodeServer {
     var accepted: [UInt64: AcceptedConnection] = [:]
     var nextToken: UInt64 = 16
     var queued: [FrameConnection] = []
+    /// Told to stop; until then at most it waits for another node to lead.
+    private var stopDeadline: Instant?
     /// Held until the process ends: two processes on one directory are refused.
     private let lock: FileDescriptor
 
@@ -131,22 +133,36 @@ package final class NodeServer {
         var wantsTurn = true
         while true {
             let now = Self.now
-            let deadline = min(replica.nextDeadline(), nextLinkAttempt())
+            let deadline = min(
+                replica.nextDeadline(), nextLinkAttempt(),
+                stopDeadline ?? Instant(nanoseconds: .max))
             let timeout = wantsTurn ? 0 : deadline.nanoseconds(since: now)
             try poller.wait(timeoutNanoseconds: timeout, into: &ready)
             let turn = Self.now
             for event in ready { take(event, now: turn) }
             messages.removeAll(keepingCapacity: true)
             inbox.take(into: &messages)
-            for message in messages {
-                guard try take(message, now: turn) else { return }
-            }
+            for message in messages { try take(message, now: turn) }
             listener?.resume(poller, token: Self.listenToken, now: turn)
             openLinks(now: turn)
             replica.endTurn(now: turn, wall: Self.wall, into: &outcome)
             wantsTurn = outcome.wantsTurn
             try carryOut(now: turn)
+            if let stopDeadline, replica.hasHandedOver || turn >= stopDeadline {
+                logThread.stop()
+                reader.jobs.put(nil)
+                return
+            }
         }
+    }
+
+    /// A leader hands over before it stops, so that nobody has to wait for an election; at most for
+    /// an election timeout, which is how long the others would take without it.
+    private func prepareStop(now: Instant) {
+        guard stopDeadline == nil else { return }
+        let isHandingOver = replica.handOver(now: now, wall: Self.wall, into: &outcome)
+        let patience = replica.settings.consensus.electionTimeoutNanoseconds
+        stopDeadline = now.advanced(byNanoseconds: isHandingOver ? patience : 0)
     }
 
     private func take(_ event: Readiness, now: Instant) {
@@ -157,8 +173,7 @@ package final class NodeServer {
         }
     }
 
-    /// False when the loop is to end.
-    private func take(_ message: Message, now: Instant) throws -> Bool {
+    private func take(_ message: Message, now: Instant) throws {
         switch message {
         case .written(let count): replica.written(count, now: now, into: &outcome)
         case .failed(let error):
@@ -169,12 +184,8 @@ package final class NodeServer {
             if let connection = client(answer.client, now: now) {
                 send(answer.frame, on: connection)
             }
-        case .stop:
-            logThread.stop()
-            reader.jobs.put(nil)
-            return false
+        case .stop: prepareStop(now: now)
         }
-        return true
     }
 
     /// Hands tasks to the log writer, frames to the sockets and reads to the reader.
@@ -226,6 +237,9 @@ package final class NodeServer {
                     ("leader", standing.leader.map { "\($0)" } ?? "none"),
                 ])
         case .serving(let term): log.write(.info, "serves", [("term", "\(term)")])
+        case .handsOver(let node): log.write(.info, "hands over", [("to", "\(node)")])
+        case .transferAbandoned(let node):
+            log.write(.warning, "did not hand over", [("to", "\(node)")])
         case .truncated(let index):
             log.write(.warning, "cut uncommitted entries", [("from", "\(index)")])
         case .sealed(let index): log.write(.info, "sealed a segment", [("entry", "\(index)")])
