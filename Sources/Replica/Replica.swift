@@ -77,6 +77,7 @@ package struct Replica {
     var submits: [PendingSubmit] = []
     var refusals = RefusedSubmits()
     var commands = PendingCommands()
+    var transfer = PendingTransfer()
     var serves = false
 
     // Reading.

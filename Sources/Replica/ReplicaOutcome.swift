@@ -30,6 +30,8 @@ package enum ReplicaFailure: Error, Sendable {
 package enum ReplicaEvent: Equatable, Sendable {
     case standing(Standing)
     case serving(Term)
+    case handsOver(to: NodeID)
+    case transferAbandoned(to: NodeID)
     case truncated(from: LogIndex)
     case sealed(LogIndex)
     case archived(through: LogIndex)

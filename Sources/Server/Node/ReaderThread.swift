@@ -26,7 +26,7 @@ final class ReaderThread: Sendable {
         let jobs = try Mailbox<Work>(isBlocking: true)
         self.jobs = jobs
         let source = ArchiveSource(
-                disk: try DirectoryDisk(path: directory))
+            disk: try DirectoryDisk(path: directory))
         let thread = try Thread.start(name: "reader") {
             var leaf = Leaf(hash: SHA256())
             var waiting: [Work] = []
