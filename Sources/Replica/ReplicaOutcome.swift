@@ -1,4 +1,5 @@
 package import Consensus
+package import Maintenance
 package import Records
 package import SegmentLog
 
@@ -31,6 +32,7 @@ package enum ReplicaEvent: Equatable, Sendable {
     case serving(Term)
     case truncated(from: LogIndex)
     case sealed(LogIndex)
+    case archived(through: LogIndex)
     case peerRefused(NodeID, String)
 }
 
@@ -46,6 +48,8 @@ package struct ReplicaOutcome {
     package var tasks: [LogTask] = []
     package var frames: [Frames] = []
     package var reads: [ReadJob] = []
+    /// For the maintainer, in order; then `maintained(_:)` with what came of each.
+    package var maintenance: [MaintenanceTask] = []
     package var events: [ReplicaEvent] = []
     /// There is more to do at once: begin another turn without waiting.
     package var wantsTurn = false
@@ -58,6 +62,7 @@ package struct ReplicaOutcome {
         tasks.removeAll(keepingCapacity: true)
         frames.removeAll(keepingCapacity: true)
         reads.removeAll(keepingCapacity: true)
+        maintenance.removeAll(keepingCapacity: true)
         events.removeAll(keepingCapacity: true)
         wantsTurn = false
         failure = nil

@@ -110,11 +110,13 @@ extension Replica {
     mutating func entry(at index: LogIndex, into outcome: inout ReplicaOutcome) -> Entry? {
         if let entry = cache[index] { return entry }
         if let lastRead, lastRead.header.index == index { return lastRead }
-        guard let place = catalogue.place(of: index) else {
-            preconditionFailure("entry \(index) is not in the log")
-        }
         do {
-            let entry = try source.entry(at: place)
+            let entry =
+                if let place = catalogue.place(of: index) {
+                    try source.entry(at: place)
+                } else {
+                    try source.entry(at: index, in: catalogue.archive)
+                }
             lastRead = entry
             bytesReadInTurn += entry.header.byteCount
             return entry

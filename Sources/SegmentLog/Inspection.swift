@@ -1,3 +1,4 @@
+import Crypto
 import Records
 
 /// Everything that recovery learns by reading, and the repairs that follow from it.
@@ -10,16 +11,19 @@ struct Inspection<D: Disk> {
     private let last: (name: String, byteCount: Int, end: SegmentScan.End)?
 
     /// Reads and verifies everything; changes nothing.
-    init(disk: D, clusterID: Identifier?) throws(RecoveryFailure) {
+    init(
+        disk: D, clusterID: Identifier?, heldSegments: Int
+    ) throws(RecoveryFailure) {
         self.disk = disk
         names = try recovering { () throws(DiskError) in try disk.list() }
         let identity = try Self.identity(on: disk, names: names, clusterID: clusterID)
         vote = try Self.vote(on: disk, names: names)
         let announcement = try Self.announcement(on: disk, names: names)
-        var catalogue = Catalogue(clusterID: identity.clusterID)
+        let archive = try Archive(disk: disk, names: names, clusterID: identity.clusterID)
+        var catalogue = Catalogue(archive: archive.manifest)
         last = try Self.scan(
-            disk, names: try Self.segmentNames(names), announcement: announcement,
-            into: &catalogue)
+            disk, names: archive.tailNames, announcement: announcement, into: &catalogue)
+        try archive.holdPlaces(of: heldSegments, in: &catalogue)
         // Genesis is written before there is any term; whatever follows is accepted in one.
         if let header = catalogue.lastHeader, header.kind != .genesis,
             header.term > vote.record.vote.term
@@ -35,7 +39,7 @@ struct Inspection<D: Disk> {
         }
         recovered = Recovered(
             catalogue: catalogue, vote: vote.record.vote, identity: identity, cut: cut,
-            voteCounter: vote.record.counter)
+            voteCounter: vote.record.counter, state: archive.state, missing: archive.missing)
     }
 
     // MARK: - Reading
@@ -84,17 +88,6 @@ struct Inspection<D: Disk> {
         return Announcement(bytes.span)
     }
 
-    private static func segmentNames(_ names: [String]) throws(RecoveryFailure) -> [String] {
-        var segments: [String] = []
-        for name in names where name.hasSuffix(FileName.segmentSuffix) && name != FileName.spare {
-            guard FileName.firstIndex(of: name) != nil else {
-                throw .corrupt(file: name, offset: 0, defect: .name)
-            }
-            segments.append(name)
-        }
-        return segments
-    }
-
     /// Twenty digits each, so the names' order is the indexes'.
     private static func scan(
         _ disk: D, names: [String], announcement: Announcement?, into catalogue: inout Catalogue
@@ -124,7 +117,9 @@ struct Inspection<D: Disk> {
     /// that was under way when the last process was killed. So the last segment is cut and written
     /// again, both copies of the vote are, and a rename syncs the directory.
     func repair(settings: LogSettings) throws(DiskError) {
-        if names.contains(FileName.spare) { try disk.remove(FileName.spare) }
+        for name in names where name == FileName.spare || FileName.isUnfinished(name) {
+            try disk.remove(name)
+        }
         try repairLastSegment(settings: settings)
         // The copy that was believed goes last: it stays whole until the other one is.
         try vote.record.store(on: disk, first: 1 - vote.copy)
@@ -136,7 +131,7 @@ struct Inspection<D: Disk> {
         let catalogue = recovered.catalogue
         let kept = Self.keptByteCount(of: last.name, in: catalogue)
         if kept == 0 { try disk.remove(last.name) }
-        guard let segment = catalogue.segmentSizes.last else { return }
+        guard let segment = catalogue.tail.last else { return }
         let name = FileName.segment(segment.firstIndex)
         // Zeros behind the entries: whatever cut the file here was durable before they were.
         let isClean =
@@ -145,10 +140,10 @@ struct Inspection<D: Disk> {
         if kept > 0, !isClean {
             try disk.resize(name, byteCount: kept)
         }
-        try rewrite(name, byteCount: segment.byteCount)
+        try rewrite(name, byteCount: segment.end)
         guard !segment.isSealed, !isClean else { return }
         do {
-            try disk.writeZeros(to: name, from: segment.byteCount, upTo: settings.segmentBytes)
+            try disk.writeZeros(to: name, from: segment.end, upTo: settings.segmentBytes)
         } catch {
             // A node starts on a full disk: then entries grow the file.
             guard error.code == DiskError.noSpace else { throw error }
@@ -178,10 +173,10 @@ struct Inspection<D: Disk> {
 
     /// Bytes of the file up to its last good entry; 0 when it holds none.
     private static func keptByteCount(of name: String, in catalogue: Catalogue) -> Int {
-        guard let segment = catalogue.segmentSizes.last,
+        guard let segment = catalogue.tail.last,
             FileName.segment(segment.firstIndex) == name
         else { return 0 }
-        return segment.byteCount
+        return segment.end
     }
 }
 

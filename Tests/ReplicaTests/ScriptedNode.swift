@@ -1,6 +1,7 @@
 import Bytes
 import Consensus
 import Crypto
+import Maintenance
 import PeerWire
 import Records
 import Replica
@@ -18,10 +19,12 @@ struct ScriptedNode {
     let settings: ReplicaSettings
     var replica: Replica
     var writer: LogWriter<SimulatedDisk>
+    var maintainer: Maintainer<SimulatedDisk>
     var outcome = ReplicaOutcome()
     var now = Instant(nanoseconds: 1_000_000_000)
     /// Handed to the log writer and not yet written.
     var tasks: [LogTask] = []
+    var maintenance: [MaintenanceTask] = []
     var reads: [ReadJob] = []
     /// Frames that were sent: to whom, and one frame.
     var sent: [(to: Destination, bytes: [UInt8])] = []
@@ -50,10 +53,10 @@ struct ScriptedNode {
         let recovered = try LogDirectory.recover(
             disk: disk, clusterID: Self.cluster, settings: settings.log)
         replica = try Replica(
-            identity: recovered.identity, catalogue: recovered.catalogue, vote: recovered.vote,
-            source: SimulatedEntrySource(disk: disk), settings: settings,
+            recovered: recovered, source: SimulatedEntrySource(disk: disk), settings: settings,
             key: [UInt8](repeating: 5, count: 32), seed: 3, now: now)
         writer = LogWriter(disk: disk, settings: settings.log, recovered: recovered)
+        maintainer = Maintainer(disk: disk, manifest: recovered.catalogue.archive)
     }
 
     // MARK: Turns
@@ -66,6 +69,7 @@ struct ScriptedNode {
             replica.consensus.checkInvariants()
             tasks += outcome.tasks
             reads += outcome.reads
+            maintenance += outcome.maintenance
             for frames in outcome.frames { split(frames) }
             precondition(outcome.failure == nil, "\(String(describing: outcome.failure))")
             let wantsTurn = outcome.wantsTurn
@@ -92,6 +96,10 @@ struct ScriptedNode {
             try writer.perform(work)
             replica.written(work.count, now: now, into: &outcome)
             turn()
+            for task in maintenance {
+                replica.maintained(try maintainer.perform(task), into: &outcome)
+            }
+            maintenance = []
         }
     }
 

@@ -103,10 +103,10 @@ struct SegmentFormatTests {
         #expect(throws: SegmentHeaderDefect.zeroed) {
             try SegmentHeader(verifying: [UInt8](repeating: 0, count: 64).span)
         }
-        bytes.put(littleEndian: UInt32(2), at: 8)
+        bytes.put(littleEndian: UInt32(3), at: 8)
         bytes.put(
             littleEndian: CRC32C.checksum(Array(bytes[..<60]).span), at: 60)
-        #expect(throws: SegmentHeaderDefect.format(2)) {
+        #expect(throws: SegmentHeaderDefect.format(3)) {
             try SegmentHeader(verifying: bytes.span)
         }
     }

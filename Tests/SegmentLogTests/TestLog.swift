@@ -101,7 +101,7 @@ struct TestLog {
 func readAll(_ catalogue: Catalogue, from disk: SimulatedDisk) throws -> [Entry] {
     let reader = LogReader(disk: disk)
     var entries: [Entry] = []
-    var index = catalogue.firstIndex
+    var index = LogIndex(1)
     while let place = catalogue.place(of: index) {
         entries.append(try reader.read(place))
         index = index.next

@@ -3,6 +3,7 @@ import Consensus
 import Crypto
 import Ledger
 import Linux
+import Maintenance
 import PeerWire
 import Records
 package import Replica
@@ -33,6 +34,7 @@ package final class NodeServer {
     enum Message: Sendable {
         case written(Int)
         case failed(DiskError)
+        case maintained(Result<MaintenanceReport, ReadFailure>)
         case read(ReaderThread.Answer)
         case stop
     }
@@ -47,6 +49,7 @@ package final class NodeServer {
     let listener: Listener?
     let logThread: LogThread
     let reader: ReaderThread
+    let maintenance: MaintenanceThread
     var replica: Replica
     var outcome = ReplicaOutcome()
     var links: [OutboundLink] = []
@@ -75,7 +78,7 @@ package final class NodeServer {
             role: .node, clusterID: recovered.identity.clusterID, node: recovered.identity.nodeID,
             incarnation: recovered.identity.incarnation)
         replica = try Replica(
-            identity: recovered.identity, catalogue: recovered.catalogue, vote: recovered.vote,
+            recovered: recovered,
             source: try DiskEntrySource(directory: configuration.directory),
             settings: configuration.settings, key: RandomBytes.make(count: KeyStream.keyByteCount),
             seed: RandomBytes.makeSeed(), now: Self.now)
@@ -88,6 +91,9 @@ package final class NodeServer {
             case .failure(let error): inbox.put(.failed(error))
             }
         }
+        maintenance = try MaintenanceThread(
+            directory: configuration.directory, manifest: recovered.catalogue.archive
+        ) { inbox.put(.maintained($0)) }
         reader = try ReaderThread(directory: configuration.directory) { inbox.put(.read($0)) }
         let own = replica.members.first { $0.id == recovered.identity.nodeID }
         if configuration.inProcess {
@@ -165,12 +171,15 @@ package final class NodeServer {
             throw NodeFailure(
                 "\(error.operation) of \(error.file) failed with errno \(error.code); "
                     + "nothing more is acknowledged until the node is started again")
+        case .maintained(.success(let report)): replica.maintained(report, into: &outcome)
+        case .maintained(.failure(let failure)): throw NodeFailure("the archive: \(failure)")
         case .read(let answer):
             if let connection = client(answer.client, now: now) {
                 send(answer.frame, on: connection)
             }
         case .stop:
             logThread.stop()
+            maintenance.tasks.put(nil)
             reader.jobs.put(nil)
             return false
         }
@@ -193,6 +202,7 @@ package final class NodeServer {
             }
         }
         for read in outcome.reads { reader.jobs.put(read) }
+        for task in outcome.maintenance { maintenance.tasks.put(task) }
         for event in outcome.events { write(event) }
         let failure = outcome.failure
         outcome.clear()
@@ -228,6 +238,8 @@ package final class NodeServer {
         case .serving(let term): log.write(.info, "serves", [("term", "\(term)")])
         case .truncated(let index):
             log.write(.warning, "cut uncommitted entries", [("from", "\(index)")])
+        case .archived(let index):
+            log.write(.info, "archived a segment", [("through", "\(index)")])
         case .sealed(let index): log.write(.info, "sealed a segment", [("entry", "\(index)")])
         case .peerRefused(let peer, let reason):
             log.write(.warning, "refused a frame", [("peer", "\(peer)"), ("why", reason)])

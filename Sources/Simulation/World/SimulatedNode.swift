@@ -1,6 +1,7 @@
 import Bytes
 import Consensus
 import Crypto
+import Maintenance
 import PeerWire
 import Records
 import Replica
@@ -9,8 +10,20 @@ import SegmentLog
 /// Entries of a simulated disk.
 struct SimulatedEntrySource: EntrySource {
     let reader: LogReader<SimulatedDisk>
+    let archive: ArchiveReader<SimulatedDisk>
 
-    init(disk: SimulatedDisk) { reader = LogReader(disk: disk) }
+    init(disk: SimulatedDisk) {
+        reader = LogReader(disk: disk)
+        archive = ArchiveReader(disk: disk)
+    }
+
+    func places(
+        of place: Int, in manifest: Manifest
+    ) throws(ReplicaFailure) -> SegmentCatalogue {
+        do { return try archive.places(of: place, in: manifest) } catch {
+            throw .storage("\(error)")
+        }
+    }
 
     func entry(at place: Place) throws(ReplicaFailure) -> Entry {
         do { return try reader.read(place) } catch { throw .storage("\(error)") }
@@ -23,11 +36,14 @@ final class SimulatedNode {
     struct Process {
         var replica: Replica
         var writer: LogWriter<SimulatedDisk>
+        var maintainer: Maintainer<SimulatedDisk>
         var outcome = ReplicaOutcome()
         /// Tasks that the log writer has not begun.
         var waiting: [LogTask] = []
         /// Tasks that it is at.
         var writing: [LogTask] = []
+        /// What the maintainer has still to do.
+        var maintenance: [MaintenanceTask] = []
         /// When the next turn is; turns planned for another time are void.
         var nextTurn: Instant?
         /// Whom the clients' numbers mean, newest last.
@@ -74,13 +90,13 @@ final class SimulatedNode {
         var key: [UInt8] = []
         for _ in 0..<4 { key.append(littleEndian: random.next()) }
         let replica = try Replica(
-            identity: recovered.identity, catalogue: recovered.catalogue, vote: recovered.vote,
-            source: SimulatedEntrySource(disk: disk), settings: settings, key: key,
-            seed: random.next(), now: now)
+            recovered: recovered, source: SimulatedEntrySource(disk: disk), settings: settings,
+            key: key, seed: random.next(), now: now)
         var writer = LogWriter(disk: disk, settings: settings.log, recovered: recovered)
         try writer.prepareNext()
         life += 1
-        process = Process(replica: replica, writer: writer)
+        let maintainer = Maintainer(disk: disk, manifest: recovered.catalogue.archive)
+        process = Process(replica: replica, writer: writer, maintainer: maintainer)
     }
 
     /// Ends the process inside whatever the log writer was at; then the disk loses what a loss of
