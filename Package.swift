@@ -56,6 +56,7 @@ let package = Package(
         module("SegmentLog", imports: ["Bytes", "Crypto", "Records"]),
         module("Compaction", imports: ["Bytes", "Crypto", "Records", "SegmentLog"]),
         module("Maintenance", imports: ["Compaction", "Crypto", "Records", "SegmentLog"]),
+        module("EventIndex", imports: ["Bytes", "Records", "SegmentLog"]),
         module("PeerWire", imports: ["Bytes", "Consensus", "Ledger", "Records"]),
         module(
             "Replica",
@@ -106,6 +107,9 @@ let package = Package(
         tests(of: "SegmentLog", imports: ["Bytes", "Crypto", "Records", "Simulation"]),
         tests(
             of: "Compaction",
+            imports: ["Bytes", "Crypto", "Records", "SegmentLog", "Simulation"]),
+        tests(
+            of: "EventIndex",
             imports: ["Bytes", "Crypto", "Records", "SegmentLog", "Simulation"]),
         tests(of: "PeerWire", imports: ["Bytes", "Consensus", "Crypto", "Ledger", "Records"]),
         tests(

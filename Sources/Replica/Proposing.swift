@@ -53,6 +53,10 @@ extension Replica {
             refuse(batch: id, .none, client, into: &outcome)
             return
         }
+        guard !lacksRoom(now: now) else {
+            note(client)
+            return refuse(batch: id, .full, client, into: &outcome)
+        }
         let items = Submit.items(payload)
         try check(items, bytes)
         var decisions: [PendingSubmit.Decision] = []
@@ -265,9 +269,10 @@ extension Replica {
 
     // MARK: Gaining and losing leadership
 
-    /// Serves once an entry of this term is committed and applied.
+    /// Serves once an entry of this term is committed and applied, and not while it hands over.
     mutating func startServing(into outcome: inout ReplicaOutcome) {
-        guard !serves, leadership != nil, consensus.hasCommittedInTerm,
+        guard !serves, leadership != nil, consensus.transferTarget == nil,
+            consensus.hasCommittedInTerm,
             ledger.applied == consensus.lastPosition.index
         else { return }
         serves = true
@@ -285,6 +290,7 @@ extension Replica {
         submits.removeAll()
         failCommands(into: &outcome)
         compacting.stopLeading()
+        failTransfer(into: &outcome)
         batch = OpenBatch()
         ledger.dropOverlay()
         leadership = nil

@@ -30,6 +30,8 @@ package enum ReplicaFailure: Error, Sendable {
 package enum ReplicaEvent: Equatable, Sendable {
     case standing(Standing)
     case serving(Term)
+    case handsOver(to: NodeID)
+    case transferAbandoned(to: NodeID)
     case truncated(from: LogIndex)
     case sealed(LogIndex)
     case archived(through: LogIndex)
@@ -44,6 +46,8 @@ package enum ReplicaEvent: Equatable, Sendable {
     /// What the peer sent is not what was asked for.
     case fetchedWrong(NodeID)
     case peerRefused(NodeID, String)
+    /// Less is free than the watermark, or enough again.
+    case diskLow(Bool, free: UInt64)
 }
 
 /// What the driver must do after a turn, in this order: hand the tasks to the log writer, send the

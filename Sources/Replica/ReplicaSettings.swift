@@ -30,6 +30,16 @@ package struct ReplicaSettings: Sendable {
     /// With a greater difference between its clock and a command's time a node withholds its
     /// report: a wrong clock must not take away history.
     package var clockDifferenceMicroseconds: Int64 = 300_000_000
+    /// Bytes of the disk below which events are not taken; nil: enough for two segments and one
+    /// step of a compaction (eight more), or a fifth of a disk on which that would be more.
+    package var reserveBytes: UInt64?
+
+    func watermark(total: UInt64) -> UInt64 {
+        reserveBytes ?? min(10 * UInt64(log.segmentBytes), total / 5)
+    }
+
+    /// Bytes below which a follower takes no entries that need a new segment.
+    func floor(total: UInt64) -> UInt64 { min(UInt64(log.segmentBytes), total / 32) }
 
     package init() {}
 }

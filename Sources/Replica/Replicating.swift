@@ -22,6 +22,7 @@ extension Replica {
             for entry in received[range] { append(entry, into: &outcome) }
         }
         if let standing = core.standing { follow(standing, into: &outcome) }
+        if let node = core.transferAbandoned { abandonTransfer(to: node, into: &outcome) }
         for envelope in core.messages { send(envelope, into: &outcome) }
         for read in core.confirmedReads { confirm(read) }
         for ticket in core.failedReads { failRead(ticket, into: &outcome) }

@@ -202,6 +202,19 @@ struct ScriptedNode {
             into: &outcome)
     }
 
+    /// Asks for node `target` to lead, without ending the turn.
+    mutating func transfer(
+        _ id: UInt64, to target: UInt32, author: TokenID = ScriptedNode.administrator
+    ) {
+        replica.cluster(
+            ClusterCommand(id: id, author: author, action: .transfer(to: NodeID(target))),
+            from: Self.gateway, now: now, wall: Timestamp(microseconds: 0), into: &outcome)
+    }
+
+    mutating func clusterReplies() throws -> [ClusterReply] {
+        try take(.clusterAnswer).map { try ClusterReply(0..<$0.count, $0.span) }
+    }
+
     /// Takes the frames of `kind` that were sent to gateways.
     mutating func take(_ kind: FrameKind) -> [[UInt8]] {
         func isWanted(_ frame: (to: Destination, bytes: [UInt8])) -> Bool {

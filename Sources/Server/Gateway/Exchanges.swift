@@ -128,7 +128,10 @@ extension GatewayServer {
         case .indexTokens:
             respond(
                 core.tokensAnswer(requestID: connection.requestID), on: connection, now: now)
-        case .cluster: respond(clusterAnswer(), on: connection, now: now)
+        case .cluster(let action, let author):
+            begin(.cluster, connection)
+            cluster.request(action, author: author, exchange: connection.exchangeID, now: now)
+        case .clusterStatus: respond(clusterAnswer(), on: connection, now: now)
         case .live: respond(health(200, "live", []), on: connection, now: now)
         case .ready(let verbose): respond(readiness(verbose), on: connection, now: now)
         case .metrics: respond(metricsAnswer(), on: connection, now: now)
@@ -191,10 +194,10 @@ extension GatewayServer {
             count(receipt)
             guard let connection = connection(exchange) else { return }
             deliver(receipt, item: item, connection, now: now)
-        case .notAppended(let exchange, let item, let isUnknown):
+        case .notAppended(let exchange, let item, let why):
             metrics.refusedEvents += 1
             guard let connection = connection(exchange) else { return }
-            deliverFailure(item: item, isUnknown: isUnknown, connection, now: now)
+            deliverFailure(item: item, why, connection, now: now)
         case .rows(let exchange, let head, let rows):
             guard let connection = connection(exchange) else { return }
             deliver(head, rows, connection, now: now)
@@ -207,6 +210,14 @@ extension GatewayServer {
             else { return }
             respond(
                 core.answer(outcome, secret: secret, requestID: connection.requestID),
+                on: connection, now: now)
+            drive(connection, now: now)
+        case .cluster(let exchange, let outcome, let wasSo):
+            guard let connection = connection(exchange), case .cluster = connection.exchange else {
+                return
+            }
+            respond(
+                core.answer(outcome, wasSo: wasSo, requestID: connection.requestID),
                 on: connection, now: now)
             drive(connection, now: now)
         }
@@ -240,15 +251,15 @@ extension GatewayServer {
             }
             connection.exchange = .bulk(bulk)
             if bulk.waitingCount == 0 { continueBulk(connection, now: now) }
-        case .none, .directory, .read, .command, .replay:
+        case .none, .directory, .read, .command, .cluster, .replay:
             log.write(.error, "a receipt for a request that is no append")
         }
     }
 
     private func deliverFailure(
-        item: Int, isUnknown: Bool, _ connection: ClientConnection, now: Instant
+        item: Int, _ why: NotAppended, _ connection: ClientConnection, now: Instant
     ) {
-        let refusal = Refusal(.notReady, isOutcomeUnknown: isUnknown)
+        let refusal = Refusal(why)
         switch connection.exchange {
         case .event:
             respond(
@@ -262,7 +273,7 @@ extension GatewayServer {
             bulk.finish(item, line)
             connection.exchange = .bulk(bulk)
             if bulk.waitingCount == 0 { continueBulk(connection, now: now) }
-        case .none, .directory, .read, .command, .replay:
+        case .none, .directory, .read, .command, .cluster, .replay:
             log.write(.error, "a failed append for a request that is none")
         }
     }
@@ -277,7 +288,7 @@ extension GatewayServer {
                 on: connection, now: now)
             drive(connection, now: now)
         case .replay: continueReplay(head, rows, connection, now: now)
-        case .none, .directory, .event, .command, .bulk:
+        case .none, .directory, .event, .command, .cluster, .bulk:
             log.write(.error, "rows for a request that is no read")
         }
     }
@@ -291,7 +302,7 @@ extension GatewayServer {
                 on: connection, now: now)
             drive(connection, now: now)
         case .replay: failReplay(connection, now: now)
-        case .none, .directory, .event, .command, .bulk:
+        case .none, .directory, .event, .command, .cluster, .bulk:
             log.write(.error, "a failed read for a request that is none")
         }
     }

@@ -57,12 +57,19 @@ package final class NodeServer {
     var accepted: [UInt64: AcceptedConnection] = [:]
     var nextToken: UInt64 = 16
     var queued: [FrameConnection] = []
+    /// Told to stop; until then at most it waits for another node to lead.
+    private var stopDeadline: Instant?
+    private var wantsReopening = false
+    /// To see how much room there is.
+    private let disk: DirectoryDisk
+    private var diskDeadline = Instant.zero
     /// Held until the process ends: two processes on one directory are refused.
     private let lock: FileDescriptor
 
     /// Opens the directory, recovers the log and listens. Throws a NodeFailure that says what to do.
     package init(_ configuration: NodeConfiguration) throws {
         lock = try NodeDirectory.lock(configuration.directory)
+        disk = try DirectoryDisk(path: configuration.directory)
         let recovered = try NodeDirectory.recover(
             configuration.directory, settings: configuration.settings.log)
         log = ServerLog(source: "node-\(recovered.identity.nodeID)")
@@ -131,29 +138,70 @@ package final class NodeServer {
         return { inbox.put(.stop) }
     }
 
+    /// How a run ends that did not fail.
+    package enum Ending: Equatable, Sendable {
+        case stopped
+        /// The files are other ones now: make a new server of them.
+        case reopen
+    }
+
     /// Runs turns until it is stopped. Throws when the node cannot go on.
-    package func run() throws {
+    package func run() throws -> Ending {
         var ready: [Readiness] = []
         var messages: [Message] = []
         var wantsTurn = true
         while true {
             let now = Self.now
-            let deadline = min(replica.nextDeadline(), nextLinkAttempt())
+            let deadline = min(
+                replica.nextDeadline(), nextLinkAttempt(), diskDeadline,
+                stopDeadline ?? Instant(nanoseconds: .max))
             let timeout = wantsTurn ? 0 : deadline.nanoseconds(since: now)
             try poller.wait(timeoutNanoseconds: timeout, into: &ready)
             let turn = Self.now
             for event in ready { take(event, now: turn) }
             messages.removeAll(keepingCapacity: true)
             inbox.take(into: &messages)
-            for message in messages {
-                guard try take(message, now: turn) else { return }
-            }
+            for message in messages { try take(message, now: turn) }
             listener?.resume(poller, token: Self.listenToken, now: turn)
             openLinks(now: turn)
+            try measureDisk(now: turn)
             replica.endTurn(now: turn, wall: Self.wall, into: &outcome)
             wantsTurn = outcome.wantsTurn
             try carryOut(now: turn)
+            if let stopDeadline, replica.hasHandedOver || turn >= stopDeadline {
+                stopThreads()
+                return .stopped
+            }
+            if wantsReopening {
+                stopThreads()
+                return .reopen
+            }
         }
+    }
+
+    /// How much room there is, about once a second.
+    private func measureDisk(now: Instant) throws {
+        guard now >= diskDeadline else { return }
+        diskDeadline = now.advanced(byNanoseconds: 1_000_000_000)
+        replica.measured(
+            free: UInt64(try disk.freeByteCount()), total: UInt64(try disk.totalByteCount()),
+            now: now, wall: Self.wall, into: &outcome)
+    }
+
+    /// Returns when no thread of this server touches a file any more.
+    private func stopThreads() {
+        logThread.stop()
+        maintenance.stop()
+        reader.jobs.put(.stop)
+    }
+
+    /// A leader hands over before it stops, so that nobody has to wait for an election; at most for
+    /// an election timeout, which is how long the others would take without it.
+    private func prepareStop(now: Instant) {
+        guard stopDeadline == nil else { return }
+        let isHandingOver = replica.handOver(now: now, wall: Self.wall, into: &outcome)
+        let patience = replica.settings.consensus.electionTimeoutNanoseconds
+        stopDeadline = now.advanced(byNanoseconds: isHandingOver ? patience : 0)
     }
 
     private func take(_ event: Readiness, now: Instant) {
@@ -164,8 +212,7 @@ package final class NodeServer {
         }
     }
 
-    /// False when the loop is to end.
-    private func take(_ message: Message, now: Instant) throws -> Bool {
+    private func take(_ message: Message, now: Instant) throws {
         switch message {
         case .written(let count): replica.written(count, now: now, into: &outcome)
         case .failed(let error):
@@ -176,13 +223,8 @@ package final class NodeServer {
         case .maintained(.failure(let failure)): throw NodeFailure("the archive: \(failure)")
         case .read(let answer):
             send(answer.frame, to: answer.destination, now: now)
-        case .stop:
-            logThread.stop()
-            maintenance.tasks.put(nil)
-            reader.jobs.put(.stop)
-            return false
+        case .stop: prepareStop(now: now)
         }
-        return true
     }
 
     /// Hands tasks to the log writer, frames to the sockets and reads to the reader.
@@ -194,6 +236,7 @@ package final class NodeServer {
         for task in outcome.maintenance { maintenance.tasks.put(task) }
         for event in outcome.events { write(event) }
         let failure = outcome.failure
+        if outcome.wantsReopening { wantsReopening = true }
         outcome.clear()
         flushQueued(now: now)
         if let failure { throw NodeFailure("the node stops: \(failure)") }
@@ -239,6 +282,9 @@ package final class NodeServer {
                     ("leader", standing.leader.map { "\($0)" } ?? "none"),
                 ])
         case .serving(let term): log.write(.info, "serves", [("term", "\(term)")])
+        case .handsOver(let node): log.write(.info, "hands over", [("to", "\(node)")])
+        case .transferAbandoned(let node):
+            log.write(.warning, "did not hand over", [("to", "\(node)")])
         case .truncated(let index):
             log.write(.warning, "cut uncommitted entries", [("from", "\(index)")])
         case .archived(let index):
@@ -258,6 +304,11 @@ package final class NodeServer {
             log.write(
                 .warning, "no majority made the same files; the compaction is given up",
                 [("entry", "\(index)")])
+        case .diskLow(true, let free):
+            log.write(
+                .warning, "short of disk: events are not taken", [("free_bytes", "\(free)")])
+        case .diskLow(false, let free):
+            log.write(.info, "there is room again", [("free_bytes", "\(free)")])
         case .sealed(let index): log.write(.info, "sealed a segment", [("entry", "\(index)")])
         case .peerRefused(let peer, let reason):
             log.write(.warning, "refused a frame", [("peer", "\(peer)"), ("why", reason)])

@@ -125,6 +125,10 @@ extension Simulation {
                     process.replica.command(
                         try CommandRequest(payload, bytes.span), from: client,
                         into: &process.outcome)
+                case .clusterCommand:
+                    process.replica.cluster(
+                        try ClusterCommand(payload, bytes.span), from: client, now: now,
+                        wall: wall, into: &process.outcome)
                 default: throw FrameDefect.kind(kind.rawValue)
                 }
             }
@@ -208,12 +212,13 @@ extension Simulation {
     private func answer(_ delivery: Delivery) -> (ExchangeID, History.Answer) {
         switch delivery {
         case .receipt(let exchange, _, let receipt): (exchange, .receipt(receipt))
-        case .notAppended(let exchange, _, let isUnknown):
-            (exchange, .notAppended(isUnknown: isUnknown))
+        case .notAppended(let exchange, _, let why):
+            (exchange, .notAppended(isUnknown: why == .unknown))
         case .rows(let exchange, let head, let rows):
             (exchange, .rows(head, RowReading.rows(of: rows)))
         case .noRows(let exchange): (exchange, .noRows)
         case .command(let exchange, let outcome): (exchange, .command(outcome))
+        case .cluster(let exchange, let outcome, _): (exchange, .cluster(outcome))
         }
     }
 }
