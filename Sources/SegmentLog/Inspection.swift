@@ -5,9 +5,9 @@ struct Inspection<D: Disk> {
     private let disk: D
     private let names: [String]
     private let vote: (record: VoteRecord, copy: Int)
+    private let persist: (file: PersistFile, name: String)
+    private let tail: TailScan<D>
     let recovered: Recovered
-    /// The last segment's file and what its end is; nil when there is no segment.
-    private let last: (name: String, byteCount: Int, end: SegmentScan.End)?
 
     /// Reads and verifies everything; changes nothing.
     init(disk: D, clusterID: Identifier?) throws(RecoveryFailure) {
@@ -15,11 +15,11 @@ struct Inspection<D: Disk> {
         names = try recovering { () throws(DiskError) in try disk.list() }
         let identity = try Self.identity(on: disk, names: names, clusterID: clusterID)
         vote = try Self.vote(on: disk, names: names)
-        let announcement = try Self.announcement(on: disk, names: names)
-        var catalogue = Catalogue(clusterID: identity.clusterID)
-        last = try Self.scan(
-            disk, names: try Self.segmentNames(names), announcement: announcement,
-            into: &catalogue)
+        persist = try Self.persist(on: disk, names: names)
+        tail = try TailScan(
+            disk: disk, names: try Self.segmentNames(names), persist: persist.file,
+            into: Catalogue(clusterID: identity.clusterID))
+        let catalogue = tail.catalogue
         // Genesis is written before there is any term; whatever follows is accepted in one.
         if let header = catalogue.lastHeader, header.kind != .genesis,
             header.term > vote.record.vote.term
@@ -29,13 +29,14 @@ struct Inspection<D: Disk> {
                 defect: .voteBehindLog(stored: vote.record.vote.term, log: header.term))
         }
         var cut: Recovered.TornTail?
-        if let last, case .torn(let defect) = last.end {
-            let offset = Self.keptByteCount(of: last.name, in: catalogue)
+        if tail.decision == .cut, let last = tail.last, case .bad(_, _, let defect) = last.end {
+            let offset = catalogue.keptByteCount(of: last.name)
             cut = .init(file: last.name, offset: offset, defect: defect)
         }
         recovered = Recovered(
             catalogue: catalogue, vote: vote.record.vote, identity: identity, cut: cut,
-            voteCounter: vote.record.counter)
+            faulty: tail.faulty, damagedCopies: persist.file.damagedCopies,
+            voteCounter: vote.record.counter, persistCounter: persist.file.newest.counter)
     }
 
     // MARK: - Reading
@@ -71,17 +72,20 @@ struct Inspection<D: Disk> {
         return newest
     }
 
-    private static func announcement(
+    private static func persist(
         on disk: D, names: [String]
-    ) throws(RecoveryFailure) -> Announcement? {
-        let candidates = [FileName.announcement, Announcement.newName]
+    ) throws(RecoveryFailure) -> (file: PersistFile, name: String) {
+        let candidates = [FileName.persist, PersistRecord.newName]
         guard let name = candidates.first(where: names.contains) else {
-            throw .corrupt(file: FileName.announcement, offset: 0, defect: .missing)
+            throw .corrupt(file: FileName.persist, offset: 0, defect: .missing)
         }
         let bytes = try recovering { () throws(DiskError) in
-            try disk.read(name, at: 0, count: Announcement.encodedSize)
+            try disk.read(name, at: 0, count: PersistRecord.fileSize)
         }
-        return Announcement(bytes.span)
+        guard let file = PersistFile(bytes.span) else {
+            throw .corrupt(file: name, offset: 0, defect: .persist)
+        }
+        return (file, name)
     }
 
     private static func segmentNames(_ names: [String]) throws(RecoveryFailure) -> [String] {
@@ -95,27 +99,6 @@ struct Inspection<D: Disk> {
         return segments
     }
 
-    /// Twenty digits each, so the names' order is the indexes'.
-    private static func scan(
-        _ disk: D, names: [String], announcement: Announcement?, into catalogue: inout Catalogue
-    ) throws(RecoveryFailure) -> (name: String, byteCount: Int, end: SegmentScan.End)? {
-        var last: (name: String, byteCount: Int, end: SegmentScan.End)?
-        for name in names {
-            let expected = FileName.segment(catalogue.lastIndex.next)
-            guard name == expected else {
-                throw .corrupt(file: expected, offset: 0, defect: .missing)
-            }
-            let bytes = try recovering { () throws(DiskError) in
-                let byteCount = try disk.byteCount(of: name) ?? 0
-                return try disk.read(name, at: 0, count: byteCount)
-            }
-            let scan = SegmentScan(
-                name: name, isLast: name == names.last, announcement: announcement)
-            last = (name, bytes.count, try scan.run(bytes.span, into: &catalogue))
-        }
-        return last
-    }
-
     // MARK: - Repairing
 
     /// Brings the directory into the state that the writer expects, every step durable.
@@ -123,18 +106,21 @@ struct Inspection<D: Disk> {
     /// What this process reads may be in the page cache only: the write, the cut or the rename
     /// that was under way when the last process was killed. So the last segment is cut and written
     /// again, both copies of the vote are, and a rename syncs the directory.
-    func repair(settings: LogSettings) throws(DiskError) {
+    func repair(settings: LogSettings) throws(DiskError) -> Recovered {
         if names.contains(FileName.spare) { try disk.remove(FileName.spare) }
+        for name in tail.later.reversed() { try disk.remove(name) }
         try repairLastSegment(settings: settings)
         // The copy that was believed goes last: it stays whole until the other one is.
         try vote.record.store(on: disk, first: 1 - vote.copy)
-        try clearAnnouncement()
+        var repaired = recovered
+        repaired.persistCounter = try renewPersistFile()
+        return repaired
     }
 
     private func repairLastSegment(settings: LogSettings) throws(DiskError) {
-        guard let last else { return }
+        guard let last = tail.last else { return }
         let catalogue = recovered.catalogue
-        let kept = Self.keptByteCount(of: last.name, in: catalogue)
+        let kept = catalogue.keptByteCount(of: last.name)
         if kept == 0 { try disk.remove(last.name) }
         guard let segment = catalogue.segmentSizes.last else { return }
         let name = FileName.segment(segment.firstIndex)
@@ -167,21 +153,17 @@ struct Inspection<D: Disk> {
         }
     }
 
-    private func clearAnnouncement() throws(DiskError) {
-        if names.contains(FileName.announcement) {
-            try disk.rename(FileName.announcement, to: Announcement.newName)
-        }
-        let none = [UInt8](repeating: 0, count: Announcement.encodedSize)
-        try disk.write([none], to: Announcement.newName, at: 0)
-        try disk.rename(Announcement.newName, to: FileName.announcement)
-    }
-
-    /// Bytes of the file up to its last good entry; 0 when it holds none.
-    private static func keptByteCount(of name: String, in catalogue: Catalogue) -> Int {
-        guard let segment = catalogue.segmentSizes.last,
-            FileName.segment(segment.firstIndex) == name
-        else { return 0 }
-        return segment.byteCount
+    /// All records say what was found, and are durable as it is. Returns the last counter.
+    ///
+    /// The file is renamed away and back: that syncs the directory, whose last change may be in
+    /// the cache only.
+    private func renewPersistFile() throws(DiskError) -> UInt64 {
+        let name = PersistRecord.newName
+        if persist.name != name { try disk.rename(persist.name, to: name) }
+        let counter = try PersistFile.fill(
+            name, after: persist.file.newest.counter, end: recovered.catalogue.end(), on: disk)
+        try disk.rename(name, to: FileName.persist)
+        return counter
     }
 }
 

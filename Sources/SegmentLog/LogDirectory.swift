@@ -13,7 +13,7 @@ package enum LogDirectory {
         try disk.create(FileName.vote, byteCount: VoteRecord.fileSize)
         let vote = VoteRecord(counter: 1, vote: DurableVote(term: .zero, votedFor: nil))
         try vote.store(on: disk)
-        try disk.create(FileName.announcement, byteCount: Announcement.fileSize)
+        try PersistFile.make(on: disk)
         try disk.create(FileName.newIdentity, byteCount: DiskIdentity.encodedSize)
         try disk.write([identity.encoded], to: FileName.newIdentity, at: 0)
         try disk.rename(FileName.newIdentity, to: FileName.identity)
@@ -35,7 +35,7 @@ package enum LogDirectory {
                     operation: "initialize", file: FileName.vote, code: DiskError.exists)
             }
         }
-        for name in [FileName.vote, FileName.announcement, FileName.newIdentity]
+        for name in [FileName.vote, FileName.persist, FileName.newIdentity]
         where names.contains(name) {
             try disk.remove(name)
         }
@@ -52,14 +52,14 @@ package enum LogDirectory {
 
     /// Opens the log: verifies everything, cuts what is torn, and makes durable what it returns.
     ///
-    /// Throws before it changes anything when something durable is damaged. May be cut short
-    /// anywhere and run again.
+    /// Throws before it changes anything when something durable is damaged: `.faulty` when other
+    /// nodes may have it. May be cut short anywhere and run again.
     package static func recover(
         disk: some Disk, clusterID: Identifier? = nil, settings: LogSettings = LogSettings()
     ) throws(RecoveryFailure) -> Recovered {
         let inspection = try Inspection(disk: disk, clusterID: clusterID)
-        do { try inspection.repair(settings: settings) } catch { throw .disk(error) }
-        return inspection.recovered
+        if let faulty = inspection.recovered.faulty { throw .faulty(faulty) }
+        do { return try inspection.repair(settings: settings) } catch { throw .disk(error) }
     }
 }
 
@@ -76,5 +76,12 @@ package struct Recovered: Equatable, Sendable {
     package let vote: DurableVote
     package let identity: DiskIdentity
     package let cut: TornTail?
+    /// Something that was durable and is damaged; the catalogue ends before it.
+    package let faulty: FaultyTail?
+    /// Copies of persist records that are damaged, each the lesser half of two. Made good by
+    /// `recover`.
+    package let damagedCopies: Int
     let voteCounter: UInt64
+    /// Of the newest persist record.
+    package var persistCounter: UInt64
 }

@@ -28,7 +28,8 @@ package enum FileName {
     package static let identity = "identity"
     static let newIdentity = "identity.new"
     package static let vote = "vote"
-    package static let announcement = "announcement"
+    /// How far the log was durable (`PersistRecord`).
+    package static let persist = "persist"
     package static let spare = "spare.segment"
     static let segmentSuffix = ".segment"
     /// Of a file that is being written beside the one whose place it takes.

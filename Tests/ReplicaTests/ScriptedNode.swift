@@ -18,6 +18,7 @@ struct ScriptedNode {
     let settings: ReplicaSettings
     var replica: Replica
     var writer: LogWriter<SimulatedDisk>
+    var persist: PersistWriter<SimulatedDisk>
     var outcome = ReplicaOutcome()
     var now = Instant(nanoseconds: 1_000_000_000)
     /// Handed to the log writer and not yet written.
@@ -54,6 +55,7 @@ struct ScriptedNode {
             source: SimulatedEntrySource(disk: disk), settings: settings,
             key: [UInt8](repeating: 5, count: 32), seed: 3, now: now)
         writer = LogWriter(disk: disk, settings: settings.log, recovered: recovered)
+        persist = PersistWriter(disk: disk, recovered: recovered)
     }
 
     // MARK: Turns
@@ -89,7 +91,7 @@ struct ScriptedNode {
         while !tasks.isEmpty {
             let work = tasks
             tasks = []
-            try writer.perform(work)
+            try writer.perform(work, marking: &persist)
             replica.written(work.count, now: now, into: &outcome)
             turn()
         }
