@@ -129,6 +129,8 @@ package struct Maintainer<D: Disk> {
         _ next: Manifest, _ state: StateTableFile
     ) throws(ReadFailure) {
         try onDisk { disk throws(DiskError) in
+            let next = next.takenOver(
+                voidingRecords: try LogDirectory.persistCounter(on: disk))
             try FetchedFiles.verify(next.segments, on: disk)
             try state.store(on: disk)
             for name in try disk.list().reversed() {

@@ -105,7 +105,17 @@ package struct Catalogue: Equatable, Sendable {
         }
         while let run = termRuns.last, run.firstIndex >= index { termRuns.removeLast() }
         lastHeader = previous
-        return TruncationPlan(removed: removed, cut: cut)
+        return TruncationPlan(removed: removed, cut: cut, end: end(isTruncation: true))
+    }
+
+    /// The end of the log in the words of a persist record.
+    package func end(isTruncation: Bool = false) -> DurableEnd {
+        let last = segments.last.map { ($0.firstIndex, $0.end) }
+        let archived = archive.segments.last.map { ($0.firstIndex, $0.byteCount) }
+        guard let (segment, offset) = last ?? archived else { return .none }
+        return DurableEnd(
+            position: lastPosition, checksum: lastHeader?.checksum ?? 0, segment: segment,
+            offset: offset, isTruncation: isTruncation)
     }
 
     /// Where the entry is; nil when the log does not hold it, or its place is not held.

@@ -20,6 +20,7 @@ struct ScriptedNode {
     var replica: Replica
     var writer: LogWriter<SimulatedDisk>
     var maintainer: Maintainer<SimulatedDisk>
+    var persist: PersistWriter<SimulatedDisk>
     var outcome = ReplicaOutcome()
     var now = Instant(nanoseconds: 1_000_000_000)
     /// Handed to the log writer and not yet written.
@@ -57,6 +58,7 @@ struct ScriptedNode {
             key: [UInt8](repeating: 5, count: 32), seed: 3, now: now)
         writer = LogWriter(disk: disk, settings: settings.log, recovered: recovered)
         maintainer = Maintainer(disk: disk, manifest: recovered.catalogue.archive)
+        persist = PersistWriter(disk: disk, recovered: recovered)
     }
 
     // MARK: Turns
@@ -93,7 +95,7 @@ struct ScriptedNode {
         while !tasks.isEmpty {
             let work = tasks
             tasks = []
-            try writer.perform(work)
+            try writer.perform(work, marking: &persist)
             replica.written(work.count, now: now, into: &outcome)
             turn()
             for task in maintenance {

@@ -1,0 +1,108 @@
+import Linux
+import SegmentLog
+
+/// The thread that writes persist records while the log writer is at its next write, and reports
+/// tasks as done in the order in which they were handed over.
+///
+/// When nothing waits here, the log writer may write a record itself: a single client pays no
+/// change of thread. So one record is written at a time, whoever does it.
+final class PersistThread: Sendable {
+    private enum Work: Sendable {
+        case step(LogStep)
+        /// Everything before this is to be done, and then `settled` hears of it.
+        case barrier
+        case stop
+    }
+
+    private struct State: Sendable {
+        var counter: UInt64
+        /// Handed over and not reported yet.
+        var stepCount = 0
+    }
+
+    private let work: Mailbox<Work>
+    private let settled: Mailbox<Bool>
+    private let state: Locked<State>
+    private let report: LogThread.Report
+
+    /// Starts the thread. `report` is called on it, or on the caller's of `finish`.
+    init(
+        directory: String, recovered: Recovered, report: @escaping LogThread.Report
+    ) throws(SystemError) {
+        work = try Mailbox<Work>(isBlocking: true)
+        settled = try Mailbox<Bool>(isBlocking: true)
+        state = Locked(State(counter: recovered.persistCounter))
+        self.report = report
+        let disk = try DirectoryDisk(path: directory)
+        let thread = try Thread.start(name: "persist") { self.run(disk) }
+        _ = consume thread
+    }
+
+    /// Makes a step's record durable and reports its tasks, here or on the thread.
+    ///
+    /// `disk`: the caller's. `isLast`: the caller has nothing else to do meanwhile.
+    func finish(_ step: LogStep, on disk: DirectoryDisk, isLast: Bool) throws(DiskError) {
+        if step.isBarrier { wait() }
+        // Nobody else hands over steps, so none comes between this and the write.
+        let isIdle = state.withLock { $0.stepCount == 0 }
+        guard isIdle, isLast || step.isBarrier || step.end == nil else {
+            state.withLock { $0.stepCount += 1 }
+            return work.put(.step(step))
+        }
+        if let end = step.end { try write(end, on: disk) }
+        if step.taskCount > 0 { report(.success(step.taskCount)) }
+    }
+
+    /// Returns when everything is done; nothing is written any more.
+    func stop() {
+        wait()
+        work.put(.stop)
+    }
+
+    private func wait() {
+        guard state.withLock({ $0.stepCount > 0 }) else { return }
+        work.put(.barrier)
+        var answers: [Bool] = []
+        settled.waitAndTake(into: &answers)
+    }
+
+    private func write(_ end: DurableEnd, on disk: DirectoryDisk) throws(DiskError) {
+        var writer = PersistWriter(disk: disk, counter: state.withLock { $0.counter })
+        try writer.write(end)
+        let counter = writer.counter
+        state.withLock { $0.counter = counter }
+    }
+
+    /// Records are cumulative: of all that wait the newest is written.
+    private func run(_ disk: DirectoryDisk) {
+        var waiting: [Work] = []
+        while true {
+            waiting.removeAll(keepingCapacity: true)
+            work.waitAndTake(into: &waiting)
+            var steps: [LogStep] = []
+            var hasBarrier = false
+            var isLast = false
+            for item in waiting {
+                switch item {
+                case .step(let step): steps.append(step)
+                case .barrier: hasBarrier = true
+                case .stop: isLast = true
+                }
+            }
+            if !steps.isEmpty {
+                do throws(DiskError) {
+                    if let end = steps.last(where: { $0.end != nil })?.end {
+                        try write(end, on: disk)
+                    }
+                } catch {
+                    return report(.failure(error))
+                }
+                report(.success(steps.reduce(0) { $0 + $1.taskCount }))
+                let count = steps.count
+                state.withLock { $0.stepCount -= count }
+            }
+            if hasBarrier { settled.put(true) }
+            if isLast { return }
+        }
+    }
+}
