@@ -54,11 +54,14 @@ let package = Package(
         module("Consensus", imports: ["Bytes", "Records"]),
         module("Ledger", imports: ["Bytes", "Crypto", "Records"]),
         module("SegmentLog", imports: ["Bytes", "Crypto", "Records"]),
+        module("EventIndex", imports: ["Bytes", "Records", "SegmentLog"]),
+        module("Maintenance", imports: ["Crypto", "Records", "SegmentLog"]),
         module("PeerWire", imports: ["Bytes", "Consensus", "Ledger", "Records"]),
         module(
             "Replica",
             imports: [
-                "Bytes", "Consensus", "Crypto", "Ledger", "PeerWire", "Records", "SegmentLog",
+                "Bytes", "Consensus", "Crypto", "Ledger", "Maintenance", "PeerWire", "Records",
+                "SegmentLog",
             ]),
         module(
             "Gateway",
@@ -70,13 +73,13 @@ let package = Package(
             "Server",
             imports: [
                 "Bytes", "Consensus", "Crypto", "Gateway", "HTTPWire", "Ledger", "Linux",
-                "PeerWire", "Records", "Replica", "SegmentLog",
+                "Maintenance", "PeerWire", "Records", "Replica", "SegmentLog",
             ]),
         module(
             "Simulation",
             imports: [
-                "Bytes", "Consensus", "Crypto", "Gateway", "Ledger", "PeerWire", "Records",
-                "Replica", "SegmentLog",
+                "Bytes", "Consensus", "Crypto", "Gateway", "Ledger", "Maintenance", "PeerWire",
+                "Records", "Replica", "SegmentLog",
             ]),
 
         // Programs.
@@ -98,12 +101,15 @@ let package = Package(
         tests(of: "Consensus", imports: ["Bytes", "Records"], resources: [.copy("Scenarios")]),
         tests(of: "Ledger", imports: ["Bytes", "Crypto", "Records"]),
         tests(of: "SegmentLog", imports: ["Bytes", "Crypto", "Records", "Simulation"]),
+        tests(
+            of: "EventIndex",
+            imports: ["Bytes", "Crypto", "Records", "SegmentLog", "Simulation"]),
         tests(of: "PeerWire", imports: ["Bytes", "Consensus", "Crypto", "Ledger", "Records"]),
         tests(
             of: "Replica",
             imports: [
-                "Bytes", "Consensus", "Crypto", "Ledger", "PeerWire", "Records", "SegmentLog",
-                "Simulation",
+                "Bytes", "Consensus", "Crypto", "Ledger", "Maintenance", "PeerWire", "Records",
+                "SegmentLog", "Simulation",
             ]),
         tests(
             of: "Gateway",

@@ -53,6 +53,7 @@ package struct Consensus: Sendable {
     package internal(set) var progress: [Progress] = []
     var heartbeatDeadline = Instant.zero
     var reads = PendingReads()
+    var transfer: Transfer?
 
     var random: RandomSource
     private var reported: Standing
@@ -114,7 +115,8 @@ extension Consensus {
     /// When `tick` is due, if no other input comes before.
     package func nextDeadline() -> Instant {
         guard role == .leader else { return electionDeadline }
-        return min(heartbeatDeadline, quorumDeadline())
+        let deadline = min(heartbeatDeadline, quorumDeadline())
+        return min(deadline, transfer?.deadline ?? deadline)
     }
 
     /// The log writer has owed an answer for half an election timeout. A leader then falls silent,
@@ -153,8 +155,9 @@ extension Consensus {
         case .preVoteResponse(let term, let granted):
             receivePreVoteResponse(
                 term: term, granted: granted, from: sender, now: now, into: &outcome)
-        case .voteRequest(let term, let last):
-            receiveVoteRequest(term: term, last: last, from: sender, now: now, into: &outcome)
+        case .voteRequest(let term, let last, let byOrder):
+            receiveVoteRequest(
+                term: term, last: last, byOrder: byOrder, from: sender, now: now, into: &outcome)
         case .voteResponse(let term, let granted):
             receiveVoteResponse(
                 term: term, granted: granted, from: sender, now: now, into: &outcome)
@@ -162,6 +165,8 @@ extension Consensus {
             try receiveAppendRequest(request, from: sender, now: now, into: &outcome)
         case .appendResponse(let response):
             try receiveAppendResponse(response, from: sender, now: now, into: &outcome)
+        case .timeoutNow(let term):
+            receiveTimeoutNow(term: term, from: sender, now: now, into: &outcome)
         }
         report(into: &outcome)
     }

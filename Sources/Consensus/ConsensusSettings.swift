@@ -14,6 +14,9 @@ package struct ConsensusSettings: Sendable {
     package var maxInflightBytes = 8 << 20
     /// Reads that wait for confirmation. One more is refused like one to a follower.
     package var maxPendingReads = 4_096
+    /// Bytes that a member may lack when leadership is handed to it. Where it lacks more, the
+    /// transfer is refused: it could not be sent in an election timeout.
+    package var maxTransferLagBytes = 8 << 20
     /// Messages that wait until term and vote are durable. More are dropped, as a network may.
     package var maxHeldMessages = 64
     package var plantedBugs = PlantedBugs()
@@ -27,6 +30,7 @@ package struct ConsensusSettings: Sendable {
             "election timeout \(electionTimeoutNanoseconds) ns, heartbeat \(heartbeatNanoseconds)")
         precondition(maxAppendBytes > 0 && maxEntriesPerAppend > 0, "an append holds no entry")
         precondition(maxInflightBytes > 0, "nothing may be in flight")
+        precondition(maxTransferLagBytes >= 0, "a lag of less than nothing")
         precondition(maxPendingReads > 0 && maxHeldMessages > 0, "a queue without room")
     }
 }

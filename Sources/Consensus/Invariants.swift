@@ -33,7 +33,8 @@ extension Consensus {
             precondition((leader == nil) == (heardLeader == nil), "leader not heard")
         }
         guard role != .leader else { return }
-        precondition(progress.isEmpty && reads.count == 0, "leads no more")
+        precondition(
+            progress.isEmpty && reads.count == 0 && transfer == nil, "leads no more")
         precondition(verifiedIndex <= log.last.index, "verified \(verifiedIndex)")
     }
 

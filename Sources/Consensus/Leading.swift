@@ -19,6 +19,7 @@ extension Consensus {
 
     mutating func stopLeading(into outcome: inout Outcome) {
         progress.removeAll(keepingCapacity: true)
+        transfer = nil
         reads.fail(into: &outcome)
     }
 
@@ -26,6 +27,7 @@ extension Consensus {
         guard now < quorumDeadline() else {
             return becomeFollower(term: vote.term, leader: nil, now: now, into: &outcome)
         }
+        tickTransfer(now: now, into: &outcome)
         guard now >= heartbeatDeadline else { return }
         broadcastHeartbeat(now: now, into: &outcome)
     }
@@ -46,6 +48,9 @@ extension Consensus {
         for place in progress.indices {
             if !sendEntries(to: place, into: &outcome) { sendEmpty(to: place, into: &outcome) }
         }
+        // The order may have been lost: each heartbeat repeats it.
+        transfer?.isTold = false
+        advanceTransfer(into: &outcome)
     }
 
     private func progress(of voter: NodeID) -> Progress? {
@@ -160,6 +165,7 @@ extension Consensus {
         case .matched(let through):
             followerMatched(through.index, place: place)
             advanceCommit(now: now, into: &outcome)
+            advanceTransfer(into: &outcome)
         case .rejected(let previous, let hint):
             followerRejected(previous, hint: hint, place: place, into: &outcome)
         }

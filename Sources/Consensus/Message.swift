@@ -1,6 +1,7 @@
 package import Records
 
-/// What members say to each other (Raft paper figure 2; pre-vote: dissertation 9.6).
+/// What members say to each other (Raft paper figure 2; pre-vote: dissertation 9.6;
+/// transfer: dissertation 3.10).
 ///
 /// Any message may be lost, delayed, repeated or overtaken.
 package enum Message: Equatable, Sendable {
@@ -8,10 +9,13 @@ package enum Message: Equatable, Sendable {
     case preVoteRequest(term: Term, last: LogPosition)
     /// Granted: `term` is the asked one. Refused: the answering member's own.
     case preVoteResponse(term: Term, granted: Bool)
-    case voteRequest(term: Term, last: LogPosition)
+    /// `byOrder`: the leader told the sender to stand, so that who hears one still votes.
+    case voteRequest(term: Term, last: LogPosition, byOrder: Bool = false)
     case voteResponse(term: Term, granted: Bool)
     case appendRequest(AppendRequest)
     case appendResponse(AppendResponse)
+    /// The leader of `term` asks the receiver to stand for election at once.
+    case timeoutNow(term: Term)
 }
 
 /// A leader's entries for a follower; without entries, its heartbeat.

@@ -35,6 +35,8 @@ package struct Outcome: Equatable, Sendable {
     package var failedReads: [ReadTicket] = []
     /// Role, term or known leader has changed.
     package var standing: Standing?
+    /// Leadership was to go to this member, and did not within an election timeout.
+    package var transferAbandoned: NodeID?
     /// Followers that need entries which this leader no longer holds one by one.
     package var installsNeeded: [NodeID] = []
 
@@ -51,6 +53,7 @@ package struct Outcome: Equatable, Sendable {
         confirmedReads.removeAll(keepingCapacity: true)
         failedReads.removeAll(keepingCapacity: true)
         standing = nil
+        transferAbandoned = nil
         installsNeeded.removeAll(keepingCapacity: true)
     }
 }

@@ -18,6 +18,11 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case readJoinsOldRound = "read-joins-old-round"
     /// Completion of a write is believed although the log was cut since.
     case staleDurability = "stale-durability"
+    /// A candidate that a leader told to stand gets votes whatever its log lacks: the leader has
+    /// seen to it. (It had, until it gave the transfer up.)
+    case transferSkipsLogCheck = "transfer-skips-log-check"
+    /// A leader whose target does not take over waits for it without end.
+    case transferNeverAbandoned = "transfer-never-abandoned"
 }
 
 /// Which planted bugs are on. Empty, and compiled away, unless the build has `PLANTED_BUGS`.

@@ -1,4 +1,4 @@
-import Bytes
+package import Bytes
 package import Records
 
 // Invariants:
@@ -16,6 +16,8 @@ package struct Ledger {
         case overlay(Sequence)
         case malformed(LogIndex, offset: Int)
         case unknownKind(LogIndex, EntryKind)
+        /// The leader's table at the SEAL before this one says something else than ours.
+        case stateTable(LogIndex, expected: Digest, found: Digest)
     }
 
     /// What the leader decides about one event before it proposes it.
@@ -27,12 +29,14 @@ package struct Ledger {
     }
 
     package private(set) var index: RevisionIndex
-    package private(set) var directory = Directory()
-    package private(set) var answers = CommandAnswers()
-    package private(set) var genesis: Genesis?
-    package private(set) var applied: LogIndex = .zero
-    package private(set) var nextSequence: Sequence = .zero
-    package private(set) var lastTimestamp: Timestamp = .absent
+    package internal(set) var directory = Directory()
+    package internal(set) var answers = CommandAnswers()
+    package internal(set) var genesis: Genesis?
+    package internal(set) var applied: LogIndex = .zero
+    package internal(set) var nextSequence: Sequence = .zero
+    package internal(set) var lastTimestamp: Timestamp = .absent
+    /// Of the state table that was written at the SEAL applied last; zeros before the first.
+    package internal(set) var stateTable = Digest.zero
 
     /// `seed` keys the hash of the revision index.
     package init(seed: UInt64) { index = RevisionIndex(seed: seed) }
@@ -83,7 +87,8 @@ package struct Ledger {
         case .genesis: try applyGenesis(entry)
         case .events: try applyEvents(entry)
         case .directory: try applyDirectory(entry)
-        case .noOperation, .seal: break
+        case .noOperation: break
+        case .seal: try checkSeal(entry)
         case .membership, .compact, .compactDone, .compactAbandoned, .collect, .erase, .checkpoint,
             .upgrade:
             throw .unknownKind(header.index, header.kind)
@@ -131,6 +136,20 @@ package struct Ledger {
         }
     }
 
+    /// Takes the events of an entry that the state covers into the index.
+    package mutating func restoreIndex(_ entry: Entry) throws(Defect) {
+        let header = entry.header
+        var offset = header.bodyRange.lowerBound
+        for ordinal in 0..<(header.kind == .events ? header.recordCount : 0) {
+            let record = try view(entry, at: offset)
+            index.append(
+                record, in: entry.bytes.span, recordOffset: offset, entry: header.index,
+                sequence: header.firstSequence.advanced(by: ordinal), revision: record.revision)
+            index.commit(1)
+            offset = record.range.upperBound
+        }
+    }
+
     private mutating func applyDirectory(_ entry: Entry) throws(Defect) {
         let header = entry.header
         let record = try view(entry, at: header.bodyRange.lowerBound)
@@ -151,6 +170,20 @@ package struct Ledger {
             answers.remember(command.request, .revoked(id), at: header.index)
         }
     }
+
+    private func checkSeal(_ entry: Entry) throws(Defect) {
+        let header = entry.header
+        var cursor = ByteCursor(header.bodyRange)
+        guard
+            let payload = try? ControlPayload(.seal, &cursor, entry.bytes.span),
+            case .seal(let seal) = payload
+        else { throw .malformed(header.index, offset: cursor.offset) }
+        guard let seal, seal.stateTable != stateTable else { return }
+        throw .stateTable(header.index, expected: stateTable, found: seal.stateTable)
+    }
+
+    /// Takes note of the table that was written after the SEAL applied last.
+    package mutating func wroteStateTable(_ digest: Digest) { stateTable = digest }
 
     private func view(_ entry: Entry, at offset: Int) throws(Defect) -> RecordView {
         do {

@@ -14,9 +14,9 @@ package enum ConsensusFrames {
     package static func append(_ message: Message, entries: [Entry], to output: inout [UInt8]) {
         switch message {
         case .preVoteRequest(let term, let last):
-            appendVoteRequest(preVote: true, term, last, to: &output)
-        case .voteRequest(let term, let last):
-            appendVoteRequest(preVote: false, term, last, to: &output)
+            appendVoteRequest(.preVote, term, last, to: &output)
+        case .voteRequest(let term, let last, let byOrder):
+            appendVoteRequest(byOrder ? .voteByOrder : .vote, term, last, to: &output)
         case .preVoteResponse(let term, let granted):
             appendVoteResponse(preVote: true, term, granted, to: &output)
         case .voteResponse(let term, let granted):
@@ -32,6 +32,8 @@ package enum ConsensusFrames {
             }
         case .appendResponse(let response):
             appendResponse(response, to: &output)
+        case .timeoutNow(let term):
+            Frame.append(.timeoutNow, to: &output) { $0.append(littleEndian: term.value) }
         }
     }
 
@@ -45,17 +47,27 @@ package enum ConsensusFrames {
         case .voteResponse: return try readVoteResponse(&cursor, bytes)
         case .appendRequest: return try readAppendRequest(&cursor, bytes)
         case .appendResponse: return try readAppendResponse(&cursor, bytes)
+        case .timeoutNow:
+            let term = try term(&cursor, bytes)
+            try cursor.finish()
+            return Received(message: .timeoutNow(term: term), entries: [])
         default: throw ByteDefect(offset: payload.lowerBound)
         }
     }
 
     // MARK: Votes
 
+    private enum VoteKind: UInt8 {
+        case vote = 0
+        case preVote = 1
+        case voteByOrder = 2
+    }
+
     private static func appendVoteRequest(
-        preVote: Bool, _ term: Term, _ last: LogPosition, to output: inout [UInt8]
+        _ kind: VoteKind, _ term: Term, _ last: LogPosition, to output: inout [UInt8]
     ) {
         Frame.append(.voteRequest, to: &output) { payload in
-            payload.append(preVote ? 1 : 0)
+            payload.append(kind.rawValue)
             payload.append(littleEndian: term.value)
             append(last, to: &payload)
         }
@@ -74,13 +86,16 @@ package enum ConsensusFrames {
     private static func readVoteRequest(
         _ cursor: inout ByteCursor, _ bytes: Span<UInt8>
     ) throws(ByteDefect) -> Received {
-        let preVote = try flag(&cursor, bytes)
+        guard let kind = VoteKind(rawValue: try cursor.integer(bytes)) else {
+            throw ByteDefect(offset: cursor.offset - 1)
+        }
         let term = try term(&cursor, bytes)
         let last = try position(&cursor, bytes)
         try cursor.finish()
         return Received(
-            message: preVote
-                ? .preVoteRequest(term: term, last: last) : .voteRequest(term: term, last: last),
+            message: kind == .preVote
+                ? .preVoteRequest(term: term, last: last)
+                : .voteRequest(term: term, last: last, byOrder: kind == .voteByOrder),
             entries: [])
     }
 

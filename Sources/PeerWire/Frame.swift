@@ -11,16 +11,21 @@ package enum FrameKind: UInt8, Sendable {
     case voteResponse = 17
     case appendRequest = 18
     case appendResponse = 19
+    case timeoutNow = 20
+    case fetch = 24
+    case fetched = 25
     // From a gateway or tool to a node.
     case submit = 32
     case query = 33
     case command = 34
+    case clusterCommand = 35
     // From a node to a gateway or tool.
     case receipts = 48
     case rows = 49
     case commandAnswer = 50
     case status = 51
     case directory = 52
+    case clusterAnswer = 53
 }
 
 /// Why a stream of frames cannot be read on; the connection is closed.

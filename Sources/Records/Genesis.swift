@@ -38,8 +38,13 @@ package struct Genesis: Equatable, Sendable {
         guard entry.header.kind == .genesis, entry.header.index == LogIndex(1) else {
             throw ByteDefect(offset: 0)
         }
-        let bytes = entry.bytes.span
         var cursor = ByteCursor(entry.header.bodyRange)
+        try self.init(&cursor, entry.bytes.span)
+        try cursor.finish()
+    }
+
+    /// Reads what `append(to:)` writes.
+    package init(_ cursor: inout ByteCursor, _ bytes: Span<UInt8>) throws(ByteDefect) {
         clusterID = Identifier(bytes, at: try cursor.take(Identifier.encodedSize).lowerBound)
         applyRules = try cursor.integer(bytes)
         let count = try cursor.integer(bytes, as: UInt32.self)
@@ -56,21 +61,24 @@ package struct Genesis: Equatable, Sendable {
         }
         self.members = members
         administrator = try TokenRow(&cursor, bytes)
-        try cursor.finish()
     }
 
     /// The first entry of the log, stamped `createdAt`.
     package func entry(createdAt: Timestamp) -> Entry {
         var body: [UInt8] = []
-        clusterID.append(to: &body)
-        body.append(littleEndian: applyRules)
-        body.append(littleEndian: UInt32(members.count))
-        for member in members {
-            body.append(littleEndian: member.id.value)
-            body.append(counted: member.address)
-        }
-        administrator.append(to: &body)
+        append(to: &body)
         return Entry(kind: .genesis, term: .zero, after: nil, timestamp: createdAt, body: body)
+    }
+
+    package func append(to bytes: inout [UInt8]) {
+        clusterID.append(to: &bytes)
+        bytes.append(littleEndian: applyRules)
+        bytes.append(littleEndian: UInt32(members.count))
+        for member in members {
+            bytes.append(littleEndian: member.id.value)
+            bytes.append(counted: member.address)
+        }
+        administrator.append(to: &bytes)
     }
 }
 

@@ -18,6 +18,9 @@ extension Replica {
             } catch {
                 outcome.failure = .ledger("\(error)")
             }
+            if entry.header.kind == .seal, outcome.failure == nil {
+                archive(seal: entry.header.index, into: &outcome)
+            }
             count += 1
         }
     }

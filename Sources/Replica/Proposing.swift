@@ -259,9 +259,10 @@ extension Replica {
 
     // MARK: Gaining and losing leadership
 
-    /// Serves once an entry of this term is committed and applied.
+    /// Serves once an entry of this term is committed and applied, and not while it hands over.
     mutating func startServing(into outcome: inout ReplicaOutcome) {
-        guard !serves, leadership != nil, consensus.hasCommittedInTerm,
+        guard !serves, leadership != nil, consensus.transferTarget == nil,
+            consensus.hasCommittedInTerm,
             ledger.applied == consensus.lastPosition.index
         else { return }
         serves = true
@@ -278,6 +279,7 @@ extension Replica {
         }
         submits.removeAll()
         failCommands(into: &outcome)
+        failTransfer(into: &outcome)
         batch = OpenBatch()
         ledger.dropOverlay()
         leadership = nil

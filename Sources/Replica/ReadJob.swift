@@ -15,7 +15,8 @@ package struct ReadJob: Sendable {
     static let entryBytes = 2 * 1_024 * 1_024
 
     package enum Records: Equatable, Sendable {
-        case one(offset: Int, sequence: Sequence)
+        /// Offset nil: it is looked for in the entry.
+        case one(offset: Int?, sequence: Sequence)
         case sequences(Range<Sequence>)
 
         var first: Sequence {
@@ -26,10 +27,16 @@ package struct ReadJob: Sendable {
         }
     }
 
-    package struct Piece: Sendable {
-        package let place: Place
+    package enum Location: Sendable {
         /// The entry, where it was still in memory.
-        package let entry: Entry?
+        case held(Place, Entry?)
+        /// A segment of the archive, whose entries are looked up when the job runs; counts those
+        /// of the manifest.
+        case archived(Int, Manifest)
+    }
+
+    package struct Piece: Sendable {
+        package let location: Location
         package let records: Records
     }
 
@@ -49,8 +56,16 @@ package struct ReadJob: Sendable {
                     head.next = piece.records.first
                     break
                 }
-                let entry = try piece.entry ?? source.entry(at: piece.place)
-                try append(piece.records, of: entry, leaf: &leaf, to: &rows)
+                switch piece.location {
+                case .held(let place, let entry):
+                    let entry = try entry ?? source.entry(at: place)
+                    try append(piece.records, of: entry, leaf: &leaf, to: &rows)
+                case .archived(let place, let manifest):
+                    let places = try source.places(of: place, in: manifest)
+                    let stop = try append(
+                        piece.records, of: places, in: manifest, source, leaf: &leaf, to: &rows)
+                    if let stop { head.next = stop }
+                }
             }
         } catch {
             head.outcome = .damaged
@@ -62,12 +77,43 @@ package struct ReadJob: Sendable {
         }
     }
 
+    /// Appends the records of a segment of the archive; the sequence to go on with when that was
+    /// not all.
+    private func append(
+        _ records: Records, of places: SegmentCatalogue, in manifest: Manifest,
+        _ source: any EntrySource, leaf: inout Leaf, to rows: inout [UInt8]
+    ) throws(ReplicaFailure) -> Sequence? {
+        let range =
+            switch records {
+            case .one(_, let sequence): sequence..<sequence.advanced(by: 1)
+            case .sequences(let range): range
+            }
+        var next = range.lowerBound
+        var byteCount = 0
+        while next < range.upperBound {
+            guard rows.count < min(byteLimit, Self.rowBytes), byteCount < Self.entryBytes else {
+                return next
+            }
+            let index = places.index(holding: next)
+            let entry = try source.entry(
+                at: places.place(of: index, term: manifest.term(at: index)))
+            let end = min(entry.header.nextSequence, range.upperBound)
+            try append(.sequences(next..<end), of: entry, leaf: &leaf, to: &rows)
+            byteCount += entry.header.byteCount
+            next = end
+        }
+        return nil
+    }
+
     private func append(
         _ records: Records, of entry: Entry, leaf: inout Leaf, to rows: inout [UInt8]
     ) throws(ReplicaFailure) {
         let end = entry.header.bodyRange.upperBound
         switch records {
-        case .one(let offset, let sequence):
+        case .one(nil, let sequence):
+            try append(
+                .sequences(sequence..<sequence.advanced(by: 1)), of: entry, leaf: &leaf, to: &rows)
+        case .one(let offset?, let sequence):
             let record = try view(entry, at: offset, end: end)
             guard filter.accepts(record, in: entry.bytes.span) else { return }
             append(record, of: entry, sequence, leaf: &leaf, to: &rows)

@@ -192,6 +192,13 @@ extension Replica {
         var pieces: [ReadJob.Piece] = []
         var byteCount = 0
         var next = from
+        let archive = catalogue.archive
+        if from < catalogue.firstHeldSequence, let place = archive.place(holding: from) {
+            let end = min(until, archive.segments[place].nextSequence)
+            let piece = ReadJob.Piece(
+                location: .archived(place, archive), records: .sequences(from..<end))
+            return ([piece], end)
+        }
         var index = catalogue.index(holding: from)
         while let current = index, next < until, byteCount < ReadJob.entryBytes {
             guard let place = catalogue.place(of: current) else { break }
@@ -200,7 +207,7 @@ extension Replica {
                 let end = min(header.nextSequence, until)
                 pieces.append(
                     ReadJob.Piece(
-                        place: place, entry: cache[current], records: .sequences(next..<end)))
+                        location: .held(place, cache[current]), records: .sequences(next..<end)))
                 byteCount += header.byteCount
                 next = end
             }
@@ -210,11 +217,16 @@ extension Replica {
     }
 
     private func piece(of row: RevisionIndex.Row) -> ReadJob.Piece {
-        guard let place = catalogue.place(of: row.entry) else {
-            preconditionFailure("entry \(row.entry) of the index is not in the log")
+        let location: ReadJob.Location
+        if let place = catalogue.place(of: row.entry) {
+            location = .held(place, cache[row.entry])
+        } else if let place = catalogue.archive.place(holding: row.sequence) {
+            location = .archived(place, catalogue.archive)
+        } else {
+            preconditionFailure("event \(row.sequence) of the index is not in the log")
         }
         return ReadJob.Piece(
-            place: place, entry: cache[row.entry],
+            location: location,
             records: .one(offset: Int(row.recordOffset), sequence: row.sequence))
     }
 

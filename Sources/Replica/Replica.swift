@@ -1,6 +1,7 @@
 package import Consensus
 import Crypto
 package import Ledger
+import Maintenance
 package import PeerWire
 package import Records
 package import SegmentLog
@@ -14,6 +15,26 @@ package import SegmentLog
 /// Reads entries back from this node's files; a seam where the call already costs a syscall.
 package protocol EntrySource {
     func entry(at place: Place) throws(ReplicaFailure) -> Entry
+
+    /// The places of a segment of the archive; `place` counts those of the manifest.
+    func places(of place: Int, in manifest: Manifest) throws(ReplicaFailure) -> SegmentCatalogue
+
+    /// The chunk digests of a segment of the archive.
+    func digests(of place: Int, in manifest: Manifest) throws(ReplicaFailure) -> ChunkDigests
+
+    /// Bytes of a file (nil range: all of them); nil when there is no such file.
+    func contents(of file: String, range: Range<Int>?) throws(ReplicaFailure) -> [UInt8]?
+}
+
+extension EntrySource {
+    /// An entry of the archive.
+    func entry(at index: LogIndex, in manifest: Manifest) throws(ReplicaFailure) -> Entry {
+        guard let place = manifest.place(holding: index) else {
+            preconditionFailure("entry \(index) is not archived")
+        }
+        let places = try places(of: place, in: manifest)
+        return try entry(at: places.place(of: index, term: manifest.term(at: index)))
+    }
 }
 
 /// One whole node with its hands tied: frames and completions in, frames and disk tasks out.
@@ -28,6 +49,7 @@ package struct Replica {
     package internal(set) var catalogue: Catalogue
     let source: any EntrySource
     let salts: KeyStream
+    let hash = SHA256()
     var leaf = Leaf(hash: SHA256())
 
     var cache = EntryCache()
@@ -39,6 +61,15 @@ package struct Replica {
     /// What the log writer still owes, in the order of its tasks.
     var owed: [Completion] = []
 
+    /// Sealed segments whose SEAL is applied and not yet known to be on this node's disk.
+    var toArchive: [SealedSegment] = []
+
+    // Fetching what this node lacks from peers.
+    var fetcher: Fetcher
+    /// One after the other.
+    var transfers: [SegmentTransfer] = []
+    var installation: Installation?
+
     // Leading.
     /// The term that this node leads, once its no-operation entry is in the log.
     var leadership: Term?
@@ -46,6 +77,7 @@ package struct Replica {
     var submits: [PendingSubmit] = []
     var refusals = RefusedSubmits()
     var commands = PendingCommands()
+    var transfer = PendingTransfer()
     var serves = false
 
     // Reading.
@@ -64,41 +96,63 @@ package struct Replica {
         case nothing
     }
 
-    /// A node as it starts, from what its disk holds. `key` (32 random bytes) is where salts come
+    /// A node as it starts, from what its disk holds: the state at the newest SEAL whose table is
+    /// whole, or the genesis; entries after it are applied in the first turns. `key` (32 random bytes) is where salts come
     /// from; `seed` keys elections and the index's hash.
     package init(
-        identity: DiskIdentity, catalogue: Catalogue, vote: DurableVote,
-        source: any EntrySource, settings: ReplicaSettings, key: [UInt8], seed: UInt64,
-        now: Instant
+        recovered: Recovered, source: any EntrySource, settings: ReplicaSettings, key: [UInt8],
+        seed: UInt64, now: Instant
     ) throws(ReplicaFailure) {
+        let catalogue = recovered.catalogue
         precondition(!catalogue.isEmpty, "a log without its genesis entry")
-        self.identity = identity
+        identity = recovered.identity
         self.settings = settings
         self.catalogue = catalogue
         self.source = source
         salts = KeyStream(key: key)
-        ledger = Ledger(seed: seed)
-        var log = LogOutline()
-        var index = catalogue.firstIndex
+        fetcher = Fetcher(bytesPerSecond: settings.fetchBytesPerSecond, seed: seed)
+        ledger = try Self.ledger(recovered, source, seed: seed)
+        let base = catalogue.firstHeldIndex.previous
+        var log = LogOutline(
+            base: LogPosition(term: catalogue.term(at: base) ?? .zero, index: base))
+        var index = base.next
         while index <= catalogue.lastIndex {
             guard let header = catalogue.header(at: index) else { break }
             log.append(
                 EntryDescriptor(position: header.position, byteCount: header.byteCount))
             index = index.next
         }
-        guard let place = catalogue.place(of: catalogue.firstIndex) else {
-            throw .storage("the genesis entry is missing")
-        }
-        let first = try source.entry(at: place)
-        do {
-            try ledger.apply(first)
-        } catch {
-            throw .ledger("\(error)")
-        }
         let voters = ledger.genesis?.members.map(\.id) ?? []
         consensus = Consensus(
-            id: identity.nodeID, voters: voters, settings: settings.consensus, vote: vote, log: log,
-            commitIndex: catalogue.firstIndex, seed: seed, now: now)
+            id: identity.nodeID, voters: voters, settings: settings.consensus,
+            vote: recovered.vote, log: log,
+            commitIndex: max(LogIndex(1), catalogue.archive.lastIndex), seed: seed, now: now)
+    }
+
+    private static func ledger(
+        _ recovered: Recovered, _ source: any EntrySource, seed: UInt64
+    ) throws(ReplicaFailure) -> Ledger {
+        if let state = recovered.state {
+            var ledger = try StateTable.decode(
+                state, clusterID: recovered.identity.clusterID, seed: seed)
+            var index = LogIndex(1)
+            while index <= state.seal {
+                let entry = try source.entry(at: index, in: recovered.catalogue.archive)
+                do { try ledger.restoreIndex(entry) } catch { throw .ledger("\(error)") }
+                index = index.next
+            }
+            return ledger
+        }
+        var ledger = Ledger(seed: seed)
+        let first = LogIndex(1)
+        let genesis =
+            if let place = recovered.catalogue.place(of: first) {
+                try source.entry(at: place)
+            } else {
+                try source.entry(at: first, in: recovered.catalogue.archive)
+            }
+        do { try ledger.apply(genesis) } catch { throw .ledger("\(error)") }
+        return ledger
     }
 
     /// When the next turn is due if nothing arrives before.
@@ -106,6 +160,7 @@ package struct Replica {
         var deadline = consensus.nextDeadline()
         if !clients.isEmpty { deadline = min(deadline, statusDeadline) }
         for page in parkedPages { deadline = min(deadline, page.deadline) }
+        deadline = min(deadline, fetcher.deadline)
         return deadline
     }
 
@@ -140,6 +195,9 @@ package struct Replica {
         _ kind: FrameKind, _ payload: Range<Int>, in bytes: Span<UInt8>, from peer: NodeID,
         now: Instant, into outcome: inout ReplicaOutcome
     ) {
+        if kind == .fetch || kind == .fetched {
+            return receiveFetch(kind, payload, bytes, from: peer, now: now, into: &outcome)
+        }
         let received: ConsensusFrames.Received
         do {
             received = try ConsensusFrames.read(kind, payload, bytes)
@@ -166,11 +224,13 @@ package struct Replica {
         closeBatch(now: now, wall: wall, into: &outcome)
         sealSegment(now: now, wall: wall, into: &outcome)
         applyCommitted(into: &outcome)
+        archiveDurable(into: &outcome)
         startServing(into: &outcome)
         proposeCommand(now: now, wall: wall, into: &outcome)
         answerSubmits(into: &outcome)
         answerCommands(into: &outcome)
         answerQueries(now: now, into: &outcome)
+        sendFetches(now: now, into: &outcome)
         reportStatus(now: now, into: &outcome)
         cache.trim(
             settled: min(ledger.applied, consensus.durablePosition.index, consensus.commitIndex))

@@ -1,4 +1,5 @@
 package import Consensus
+package import Maintenance
 package import Records
 package import SegmentLog
 
@@ -29,8 +30,15 @@ package enum ReplicaFailure: Error, Sendable {
 package enum ReplicaEvent: Equatable, Sendable {
     case standing(Standing)
     case serving(Term)
+    case handsOver(to: NodeID)
+    case transferAbandoned(to: NodeID)
     case truncated(from: LogIndex)
     case sealed(LogIndex)
+    case archived(through: LogIndex)
+    /// A file of the archive was taken over from peers, or repaired by them.
+    case fetched(file: String, byteCount: Int)
+    /// What the peer sent is not what was asked for.
+    case fetchedWrong(NodeID)
     case peerRefused(NodeID, String)
 }
 
@@ -46,6 +54,12 @@ package struct ReplicaOutcome {
     package var tasks: [LogTask] = []
     package var frames: [Frames] = []
     package var reads: [ReadJob] = []
+    /// For the maintainer, in order; then `maintained(_:)` with what came of each.
+    package var maintenance: [MaintenanceTask] = []
+    /// Answers to peers, for a reader to read.
+    package var fetches: [FetchJob] = []
+    /// The log on the disk is another one now: the driver opens everything anew.
+    package var wantsReopening = false
     package var events: [ReplicaEvent] = []
     /// There is more to do at once: begin another turn without waiting.
     package var wantsTurn = false
@@ -58,8 +72,11 @@ package struct ReplicaOutcome {
         tasks.removeAll(keepingCapacity: true)
         frames.removeAll(keepingCapacity: true)
         reads.removeAll(keepingCapacity: true)
+        maintenance.removeAll(keepingCapacity: true)
         events.removeAll(keepingCapacity: true)
+        fetches.removeAll(keepingCapacity: true)
         wantsTurn = false
+        wantsReopening = false
         failure = nil
     }
 

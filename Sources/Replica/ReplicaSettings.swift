@@ -14,6 +14,8 @@ package struct ReplicaSettings: Sendable {
     package var readBytesPerTurn = 8 * 1_024 * 1_024
     /// Queries that wait for a read to be confirmed. One more is sent elsewhere.
     package var waitingQueries = 4_096
+    /// Bytes in a second that are asked of peers while this node takes over their files.
+    package var fetchBytesPerSecond: UInt64 = 64 * 1_024 * 1_024
     /// How long a page that waits for events is kept before it is answered empty.
     package var pageWaitNanoseconds: UInt64 = 2_000_000_000
     /// How often clients hear this node's status when nothing changes.

@@ -22,6 +22,7 @@ extension Replica {
             for entry in received[range] { append(entry, into: &outcome) }
         }
         if let standing = core.standing { follow(standing, into: &outcome) }
+        if let node = core.transferAbandoned { abandonTransfer(to: node, into: &outcome) }
         for envelope in core.messages { send(envelope, into: &outcome) }
         for read in core.confirmedReads { confirm(read) }
         for ticket in core.failedReads { failRead(ticket, into: &outcome) }
@@ -110,11 +111,13 @@ extension Replica {
     mutating func entry(at index: LogIndex, into outcome: inout ReplicaOutcome) -> Entry? {
         if let entry = cache[index] { return entry }
         if let lastRead, lastRead.header.index == index { return lastRead }
-        guard let place = catalogue.place(of: index) else {
-            preconditionFailure("entry \(index) is not in the log")
-        }
         do {
-            let entry = try source.entry(at: place)
+            let entry =
+                if let place = catalogue.place(of: index) {
+                    try source.entry(at: place)
+                } else {
+                    try source.entry(at: index, in: catalogue.archive)
+                }
             lastRead = entry
             bytesReadInTurn += entry.header.byteCount
             return entry

@@ -53,7 +53,7 @@ extension Replica {
         status.lastIndex = consensus.lastPosition.index
         status.nextSequence = ledger.nextSequence
         status.heardMilliseconds = heardMilliseconds(now: now)
-        status.logBytes = UInt64(catalogue.segmentSizes.reduce(0) { $0 + $1.byteCount })
+        status.logBytes = UInt64(catalogue.byteCount)
         status.members = members.map { member in
             var durable = LogIndex.zero
             if member.id == identity.nodeID {

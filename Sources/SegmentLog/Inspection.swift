@@ -1,3 +1,4 @@
+import Crypto
 import Records
 
 /// Everything that recovery learns by reading, and the repairs that follow from it.
@@ -10,16 +11,20 @@ struct Inspection<D: Disk> {
     let recovered: Recovered
 
     /// Reads and verifies everything; changes nothing.
-    init(disk: D, clusterID: Identifier?) throws(RecoveryFailure) {
+    init(
+        disk: D, clusterID: Identifier?, heldSegments: Int
+    ) throws(RecoveryFailure) {
         self.disk = disk
         names = try recovering { () throws(DiskError) in try disk.list() }
         let identity = try Self.identity(on: disk, names: names, clusterID: clusterID)
         vote = try Self.vote(on: disk, names: names)
         persist = try Self.persist(on: disk, names: names)
+        let archive = try Archive(disk: disk, names: names, clusterID: identity.clusterID)
         tail = try TailScan(
-            disk: disk, names: try Self.segmentNames(names), persist: persist.file,
-            into: Catalogue(clusterID: identity.clusterID))
-        let catalogue = tail.catalogue
+            disk: disk, names: archive.tailNames, persist: persist.file,
+            into: Catalogue(archive: archive.manifest))
+        var catalogue = tail.catalogue
+        try archive.holdPlaces(of: heldSegments, in: &catalogue)
         // Genesis is written before there is any term; whatever follows is accepted in one.
         if let header = catalogue.lastHeader, header.kind != .genesis,
             header.term > vote.record.vote.term
@@ -36,7 +41,8 @@ struct Inspection<D: Disk> {
         recovered = Recovered(
             catalogue: catalogue, vote: vote.record.vote, identity: identity, cut: cut,
             faulty: tail.faulty, damagedCopies: persist.file.damagedCopies,
-            voteCounter: vote.record.counter, persistCounter: persist.file.newest.counter)
+            voteCounter: vote.record.counter, persistCounter: persist.file.newest.counter,
+            state: archive.state, missing: archive.missing)
     }
 
     // MARK: - Reading
@@ -88,17 +94,6 @@ struct Inspection<D: Disk> {
         return (file, name)
     }
 
-    private static func segmentNames(_ names: [String]) throws(RecoveryFailure) -> [String] {
-        var segments: [String] = []
-        for name in names where name.hasSuffix(FileName.segmentSuffix) && name != FileName.spare {
-            guard FileName.firstIndex(of: name) != nil else {
-                throw .corrupt(file: name, offset: 0, defect: .name)
-            }
-            segments.append(name)
-        }
-        return segments
-    }
-
     // MARK: - Repairing
 
     /// Brings the directory into the state that the writer expects, every step durable.
@@ -107,7 +102,9 @@ struct Inspection<D: Disk> {
     /// that was under way when the last process was killed. So the last segment is cut and written
     /// again, both copies of the vote are, and a rename syncs the directory.
     func repair(settings: LogSettings) throws(DiskError) -> Recovered {
-        if names.contains(FileName.spare) { try disk.remove(FileName.spare) }
+        for name in names where name == FileName.spare || FileName.isUnfinished(name) {
+            try disk.remove(name)
+        }
         for name in tail.later.reversed() { try disk.remove(name) }
         try repairLastSegment(settings: settings)
         // The copy that was believed goes last: it stays whole until the other one is.
@@ -122,7 +119,7 @@ struct Inspection<D: Disk> {
         let catalogue = recovered.catalogue
         let kept = catalogue.keptByteCount(of: last.name)
         if kept == 0 { try disk.remove(last.name) }
-        guard let segment = catalogue.segmentSizes.last else { return }
+        guard let segment = catalogue.tail.last else { return }
         let name = FileName.segment(segment.firstIndex)
         // Zeros behind the entries: whatever cut the file here was durable before they were.
         let isClean =
@@ -131,10 +128,10 @@ struct Inspection<D: Disk> {
         if kept > 0, !isClean {
             try disk.resize(name, byteCount: kept)
         }
-        try rewrite(name, byteCount: segment.byteCount)
+        try rewrite(name, byteCount: segment.end)
         guard !segment.isSealed, !isClean else { return }
         do {
-            try disk.writeZeros(to: name, from: segment.byteCount, upTo: settings.segmentBytes)
+            try disk.writeZeros(to: name, from: segment.end, upTo: settings.segmentBytes)
         } catch {
             // A node starts on a full disk: then entries grow the file.
             guard error.code == DiskError.noSpace else { throw error }

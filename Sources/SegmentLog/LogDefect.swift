@@ -14,12 +14,20 @@ package enum LogDefect: Error, Equatable, Sendable {
     case mismatch(found: LogPosition, expected: LogPosition)
     /// A later segment exists, and this one does not end with a SEAL.
     case unsealed
+    /// Not the bytes that the manifest names.
+    case digest
     /// Bytes behind a SEAL.
     case bytesAfterSeal
     /// The identity file is not what `initialize` wrote.
     case identity
     /// No copy of term and vote is readable.
     case vote
+    /// Neither copy of the manifest is whole, and it cannot be made from the segments alone.
+    case manifest
+    /// There is no manifest, but a segment that was compacted.
+    case missingManifest(besides: String)
+    /// No state table is whole, and history that it covers was compacted.
+    case missingState(besides: String)
     /// The log holds entries of a later term than the stored one: the vote is from the past.
     case voteBehindLog(stored: Term, log: Term)
     /// No persist record is readable.

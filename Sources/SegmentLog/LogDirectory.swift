@@ -47,7 +47,7 @@ package enum LogDirectory {
     package static func inspect(
         disk: some Disk, clusterID: Identifier? = nil
     ) throws(RecoveryFailure) -> Recovered {
-        try Inspection(disk: disk, clusterID: clusterID).recovered
+        try Inspection(disk: disk, clusterID: clusterID, heldSegments: 0).recovered
     }
 
     /// Opens the log: verifies everything, cuts what is torn, and makes durable what it returns.
@@ -57,7 +57,9 @@ package enum LogDirectory {
     package static func recover(
         disk: some Disk, clusterID: Identifier? = nil, settings: LogSettings = LogSettings()
     ) throws(RecoveryFailure) -> Recovered {
-        let inspection = try Inspection(disk: disk, clusterID: clusterID)
+        try recovering { () throws(DiskError) in try FetchedFiles.finish(on: disk) }
+        let inspection = try Inspection(
+            disk: disk, clusterID: clusterID, heldSegments: settings.heldSegments)
         if let faulty = inspection.recovered.faulty { throw .faulty(faulty) }
         do { return try inspection.repair(settings: settings) } catch { throw .disk(error) }
     }
@@ -84,4 +86,8 @@ package struct Recovered: Equatable, Sendable {
     let voteCounter: UInt64
     /// Of the newest persist record.
     package var persistCounter: UInt64
+    /// The newest state table that is whole; nil: the log is applied from its first entry on.
+    package let state: StateTableFile?
+    /// Archived segments whose files are not there, or not of their length.
+    package let missing: [SegmentDescriptor]
 }

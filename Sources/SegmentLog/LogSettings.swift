@@ -9,10 +9,13 @@ package struct LogSettings: Equatable, Sendable {
     package var groupEntries: Int
     /// Bytes in one gathered write; a single longer entry is a group of its own.
     package var groupBytes: Int
+    /// Archived segments whose places stay in memory, so that a follower that is a little behind is
+    /// served entry by entry.
+    package var heldSegments: Int
 
     package init(
         segmentBytes: Int = 16 * 1_024 * 1_024, groupEntries: Int = 512,
-        groupBytes: Int = 4 * 1_024 * 1_024
+        groupBytes: Int = 4 * 1_024 * 1_024, heldSegments: Int = 1_000_000
     ) {
         precondition(segmentBytes > SegmentHeader.encodedSize, "\(segmentBytes) bytes a segment")
         precondition((1...1_024).contains(groupEntries), "\(groupEntries) entries a group")
@@ -20,6 +23,7 @@ package struct LogSettings: Equatable, Sendable {
         self.segmentBytes = segmentBytes
         self.groupEntries = groupEntries
         self.groupBytes = groupBytes
+        self.heldSegments = heldSegments
     }
 }
 
@@ -34,6 +38,11 @@ package enum FileName {
     static let segmentSuffix = ".segment"
     /// Of a file that is being written beside the one whose place it takes.
     static let newSuffix = ".new"
+
+    /// Of a file of a peer's archive that is not yet this node's.
+    static let fetchedSuffix = ".fetched"
+    /// Of one that is whole.
+    static let verifiedSuffix = ".verified"
 
     /// One of the two copies of the manifest.
     package static func manifest(_ copy: Int) -> String { "manifest.\(copy)" }
@@ -51,18 +60,29 @@ package enum FileName {
     /// The state table that was written at the SEAL with this index.
     package static func state(_ seal: LogIndex) -> String { digits(seal.value) + ".state" }
 
+    /// Whether the file was being written when a crash came. The vote's is not among them: identity
+    /// comes last when a directory is made, and what is left of an attempt is removed there.
+    static func isUnfinished(_ name: String) -> Bool {
+        name.hasSuffix(newSuffix) && name != PersistRecord.newName && name != newIdentity
+    }
+
     /// Twenty decimal digits, so that the names' order is the numbers'.
     static func digits(_ value: UInt64) -> String {
         let digits = String(value)
         return String(repeating: "0", count: 20 - digits.count) + digits
     }
 
-    /// The index in a segment's name; nil when the name is not exactly as `segment` makes it.
-    static func firstIndex(of name: String) -> LogIndex? {
-        guard name.hasSuffix(segmentSuffix),
-            let value = UInt64(name.dropLast(segmentSuffix.utf8.count)), value > 0
+    /// First index and generation in a segment's name; nil when the name is not exactly as
+    /// `segment` makes it.
+    package static func segment(
+        named name: String
+    ) -> (firstIndex: LogIndex, generation: UInt32)? {
+        guard name.hasSuffix(segmentSuffix) else { return nil }
+        let parts = name.dropLast(segmentSuffix.utf8.count).split(separator: ".")
+        guard parts.count == 1 || parts.count == 2, let first = UInt64(parts[0]), first > 0,
+            let generation = parts.count == 1 ? 0 : UInt32(parts[1])
         else { return nil }
-        let index = LogIndex(value)
-        return segment(index) == name ? index : nil
+        let index = LogIndex(first)
+        return segment(index, generation: generation) == name ? (index, generation) : nil
     }
 }

@@ -4,12 +4,14 @@ package import Records
 package struct Place: Equatable, Sendable {
     /// First index of the segment that holds the entry.
     package let segment: LogIndex
+    /// How often that segment was compacted.
+    package let generation: UInt32
     package let offset: Int
     package let header: EntryHeader
     /// The header of the segment that this entry begins.
     package let opens: SegmentHeader?
 
-    package var file: String { FileName.segment(segment) }
+    package var file: String { FileName.segment(segment, generation: generation) }
     package var byteCount: Int { header.byteCount }
     package var end: Int { offset + header.byteCount }
     /// Nothing follows this entry in its segment.

@@ -1,13 +1,15 @@
-import Records
+import Bytes
+package import Records
 
 /// Where the entries of one segment are: 21 bytes an entry, enough to make every header again.
-struct SegmentCatalogue: Equatable, Sendable {
+package struct SegmentCatalogue: Equatable, Sendable {
     // Invariants: the arrays have one element per entry and are never empty but inside `append`;
-    // offsets rise strictly, the first is SegmentHeader.encodedSize; sequences never fall.
+    // offsets rise strictly, the first is the header's length; sequences never fall.
 
-    let header: SegmentHeader
-    private(set) var end = SegmentHeader.encodedSize
-    private var nextSequence: Sequence
+    package let header: SegmentHeader
+    /// Bytes up to the end of the last entry.
+    package private(set) var end: Int
+    package private(set) var nextSequence: Sequence
     private var offsets: [UInt32] = []
     /// First sequences, counted from the segment's.
     private var sequences: [UInt32] = []
@@ -16,17 +18,18 @@ struct SegmentCatalogue: Equatable, Sendable {
     /// Kind in the upper five bits, bytes of padding in the lower three.
     private var kinds: [UInt8] = []
 
-    init(header: SegmentHeader) {
+    package init(header: SegmentHeader) {
         self.header = header
+        end = header.byteCount
         nextSequence = header.firstSequence
     }
 
-    var count: Int { offsets.count }
-    var firstIndex: LogIndex { header.firstIndex }
-    var lastIndex: LogIndex { header.firstIndex.advanced(by: count - 1) }
-    var isSealed: Bool { kinds.last.map { $0 >> 3 == EntryKind.seal.rawValue } ?? false }
+    package var count: Int { offsets.count }
+    package var firstIndex: LogIndex { header.firstIndex }
+    package var lastIndex: LogIndex { header.firstIndex.advanced(by: count - 1) }
+    package var isSealed: Bool { kinds.last.map { $0 >> 3 == EntryKind.seal.rawValue } ?? false }
 
-    mutating func append(_ entry: EntryHeader) {
+    package mutating func append(_ entry: EntryHeader) {
         precondition(!isSealed, "entry \(entry.index) after the seal of \(firstIndex)")
         precondition(end + entry.byteCount <= Int(UInt32.max), "segment of \(end) bytes")
         let padding = entry.byteCount - EntryHeader.encodedSize - entry.bodyByteCount
@@ -54,6 +57,14 @@ struct SegmentCatalogue: Equatable, Sendable {
 
     func offset(of index: LogIndex) -> Int { Int(offsets[position(of: index)]) }
 
+    /// Where the entry is; `term` is kept by the whole catalogue.
+    package func place(of index: LogIndex, term: Term) -> Place {
+        Place(
+            segment: firstIndex, generation: header.compaction?.generation ?? 0,
+            offset: offset(of: index), header: entryHeader(at: index, term: term),
+            opens: firstIndex == index ? header : nil)
+    }
+
     /// The entry's header as it was appended; `term` is kept by the whole catalogue.
     func entryHeader(at index: LogIndex, term: Term) -> EntryHeader {
         let position = position(of: index)
@@ -74,7 +85,7 @@ struct SegmentCatalogue: Equatable, Sendable {
     }
 
     /// The last entry that begins at or below `sequence`, which is not below the segment's first.
-    func index(holding sequence: Sequence) -> LogIndex {
+    package func index(holding sequence: Sequence) -> LogIndex {
         let relative = sequence.value - header.firstSequence.value
         let after = sequences.firstPosition { UInt64($0) > relative }
         return firstIndex.advanced(by: after - 1)
@@ -89,6 +100,55 @@ struct SegmentCatalogue: Equatable, Sendable {
             index >= firstIndex && index <= lastIndex,
             "entry \(index) is not in \(firstIndex)...\(lastIndex)")
         return Int(index.value - firstIndex.value)
+    }
+}
+
+// MARK: - Bytes
+
+extension SegmentCatalogue {
+    /// Appends the arrays, one after the other, behind the count of entries and the end.
+    func append(to bytes: inout [UInt8]) {
+        bytes.append(littleEndian: UInt32(count))
+        bytes.append(littleEndian: UInt32(end))
+        bytes.append(littleEndian: nextSequence.value)
+        for offset in offsets { bytes.append(littleEndian: offset) }
+        for sequence in sequences { bytes.append(littleEndian: sequence) }
+        for checksum in checksums { bytes.append(littleEndian: checksum) }
+        for timestamp in timestamps { bytes.append(littleEndian: timestamp) }
+        bytes.append(contentsOf: kinds)
+    }
+
+    /// Reads what `append(to:)` writes; `header` is the segment's.
+    init(
+        header: SegmentHeader, _ cursor: inout ByteCursor, _ bytes: Span<UInt8>
+    ) throws(ByteDefect) {
+        self.header = header
+        let count = Int(try cursor.integer(bytes, as: UInt32.self))
+        end = Int(try cursor.integer(bytes, as: UInt32.self))
+        nextSequence = Sequence(try cursor.integer(bytes))
+        guard count > 0, count * 21 <= cursor.remaining else {
+            throw ByteDefect(offset: cursor.offset)
+        }
+        offsets = try cursor.integers(count, bytes)
+        sequences = try cursor.integers(count, bytes)
+        checksums = try cursor.integers(count, bytes)
+        timestamps = try cursor.integers(count, bytes)
+        kinds = try cursor.integers(count, bytes)
+    }
+}
+
+extension ByteCursor {
+    fileprivate mutating func integers<Integer: FixedWidthInteger & BitwiseCopyable>(
+        _ count: Int, _ bytes: Span<UInt8>
+    ) throws(ByteDefect) -> [Integer] {
+        var offset = try take(count * MemoryLayout<Integer>.size).lowerBound
+        var integers: [Integer] = []
+        integers.reserveCapacity(count)
+        for _ in 0..<count {
+            integers.append(bytes.littleEndian(at: offset))
+            offset += MemoryLayout<Integer>.size
+        }
+        return integers
     }
 }
 

@@ -120,6 +120,19 @@ extension Cluster {
         self[id].writes.append(.append([entry], self[id].core.logMark))
     }
 
+    /// Begins to hand over; returns why not.
+    mutating func transfer(_ id: Int, to target: Int) -> TransferRefusal? {
+        let target = NodeID(UInt32(target))
+        return input(id) { core, now, outcome in
+            do throws(TransferRefusal) {
+                try core.transferLeadership(to: target, now: now, into: &outcome)
+                return nil
+            } catch {
+                return error
+            }
+        }
+    }
+
     @discardableResult
     mutating func read(_ id: Int) -> ReadTicket? {
         let count = committed.count
@@ -166,6 +179,9 @@ extension Cluster {
             let isFollowing = standing.role == .follower && standing.leader != nil
             let leader = isFollowing ? " of \(standing.leader?.value ?? 0)" : ""
             trace.append("\(id) is \(standing.role.rawValue)\(leader) in term \(standing.term)")
+        }
+        if let target = outcome.transferAbandoned {
+            trace.append("\(id) gives up handing over to \(target)")
         }
         if let index = outcome.truncateFrom { trace.append("\(id) truncates from \(index)") }
         if let index = outcome.committed { trace.append("\(id) commits \(index)") }

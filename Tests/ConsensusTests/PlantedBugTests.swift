@@ -31,7 +31,8 @@
 
         /// What needs three coincidences in a row is left to longer searches and to scenarios.
         private static let frequentBugs = bugs.filter {
-            $0 != .countOldTerm && $0 != .voteNotPersisted
+            $0 != .countOldTerm && $0 != .voteNotPersisted && $0 != .transferNeverAbandoned
+                && $0 != .transferSkipsLogCheck
         }
 
         @Test(arguments: frequentBugs)

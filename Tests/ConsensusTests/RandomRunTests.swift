@@ -9,7 +9,7 @@ struct RandomRunTests {
     func `whatever the network and the disks do, nothing committed is lost or changed`(
         size: Int
     ) {
-        var committedCount = 0
+        var (committedCount, transferCount) = (0, 0)
         for seed in 1...30 {
             var run = RandomRun(size: size, seed: UInt64(seed))
             run.misbehave(steps: 1_500)
@@ -18,7 +18,9 @@ struct RandomRunTests {
             #expect(run.cluster.violations == [], "size \(size), seed \(seed), recovered")
             #expect(run.isCaughtUp, "size \(size), seed \(seed)")
             committedCount += run.cluster.committed.count
+            transferCount += run.transferCount
         }
+        #expect(transferCount >= (size > 1 ? 50 : 0), "leadership was hardly handed over")
         #expect(committedCount >= 30 * 10, "nothing much happened")
     }
 
@@ -37,6 +39,7 @@ struct RandomRun {
     var cluster: Cluster
     private var random: RandomSource
     private var size: Int
+    private(set) var transferCount = 0
     /// Hears nothing and does nothing of its own accord, as a stopped process; clients reach it
     /// before the network does.
     private var paused: Int?
@@ -81,6 +84,7 @@ struct RandomRun {
         case 189: stand()
         case 190: paused = anyLeader()
         case 191, 192: paused = nil
+        case 193, 194: transfer()
         default: if let leader = anyLeader() { cluster.read(leader) }
         }
     }
@@ -113,6 +117,12 @@ struct RandomRun {
     private mutating func propose() {
         guard let leader = anyLeader() else { return }
         cluster.propose(leader, byteCount: Int(random.below(200)) + 1)
+    }
+
+    /// A leader is asked to hand over to anybody, itself included.
+    private mutating func transfer() {
+        guard let leader = anyLeader() else { return }
+        if cluster.transfer(leader, to: pick()) == nil { transferCount += 1 }
     }
 
     private mutating func crash() {

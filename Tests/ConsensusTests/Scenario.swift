@@ -13,6 +13,7 @@ import Records
 ///     run 1000                     time passes, network and disks taking none of it
 ///     propose 1 [bytes]            the leader takes an entry
 ///     read 1                       a read begins
+///     transfer 1 2                 leader 1 is to hand over to 2
 ///     sync 1 [count]               member 1's disk completes its oldest writes
 ///     deliver 1->2 [count]         the oldest messages of a link arrive
 ///     deliver-last 1->2            the newest one overtakes the others
@@ -94,6 +95,8 @@ struct Scenario {
         case ("heal", 0): cluster.heal()
         case ("stabilize", 0): cluster.stabilize()
         case ("read", 1): return cluster.read(numbers[0]) == nil ? ["refused"] : []
+        case ("transfer", 2):
+            return cluster.transfer(numbers[0], to: numbers[1]).map { ["refused: \($0)"] } ?? []
         case ("network", 0): return cluster.network.map(\.description)
         case ("log", 1): return [cluster[numbers[0]].logDescription]
         case ("status", 0): return cluster.nodes.map(\.statusDescription)
@@ -181,11 +184,13 @@ extension Packet: CustomStringConvertible {
         case .preVoteRequest(let term, let last): "pre-vote? term \(term), log \(last)"
         case .preVoteResponse(let term, let granted):
             "pre-vote \(granted ? "granted" : "refused"), term \(term)"
-        case .voteRequest(let term, let last): "vote? term \(term), log \(last)"
+        case .voteRequest(let term, let last, let byOrder):
+            "vote? term \(term), log \(last)\(byOrder ? ", by order" : "")"
         case .voteResponse(let term, let granted):
             "vote \(granted ? "granted" : "refused"), term \(term)"
         case .appendRequest(let request): describe(request)
         case .appendResponse(let response): describe(response)
+        case .timeoutNow(let term): "stand now, term \(term)"
         }
     }
 

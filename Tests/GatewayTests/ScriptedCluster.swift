@@ -106,6 +106,8 @@ struct ScriptedCluster {
                 "\(exchange.value) \(head.outcome) \(String(decoding: rows, as: UTF8.self))"
             case .noRows(let exchange): "\(exchange.value) no rows"
             case .command(let exchange, let outcome): "\(exchange.value) \(outcome)"
+            case .cluster(let exchange, let outcome, let wasSo):
+                "\(exchange.value) \(outcome)\(wasSo ? ", as it was" : "")"
             }
         }
     }

@@ -100,9 +100,10 @@ import Testing
                 try sample.again(0..<payload.count, payload)
             }
         }
-        for sample in Sample.consensus where sample.kind != .appendRequest {
+        let flagged: [FrameKind] = [.voteRequest, .voteResponse, .appendResponse]
+        for sample in Sample.consensus where flagged.contains(sample.kind) {
             var payload = sample.payload
-            payload[sample.kind == .appendResponse ? 16 : 0] = 2
+            payload[sample.kind == .appendResponse ? 16 : 0] = sample.kind == .voteRequest ? 3 : 2
             #expect(throws: ByteDefect.self, "\(sample.name)") {
                 try sample.again(0..<payload.count, payload)
             }

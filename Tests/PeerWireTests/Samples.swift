@@ -125,6 +125,7 @@ struct Sample: Sendable {
             .voteResponse(term: Term(9), granted: true),
             .voteResponse(term: Term(9), granted: false),
             append([]), append(descriptors),
+            .voteRequest(term: Term(9), last: last, byOrder: true), .timeoutNow(term: Term(9)),
             response(.matched(through: last)),
             response(.rejected(previous: LogIndex(7), hint: last)),
         ]
@@ -136,6 +137,7 @@ struct Sample: Sendable {
         case .preVoteResponse, .voteResponse: .voteResponse
         case .appendRequest: .appendRequest
         case .appendResponse: .appendResponse
+        case .timeoutNow: .timeoutNow
         }
     }
 
@@ -194,7 +196,32 @@ struct Sample: Sendable {
                     return written { read.append(to: &$0) }
                 })
         }
-        return samples + consensus
+        return samples + cluster + consensus
+    }()
+
+    static let clusterReplies: [ClusterReply.Outcome] =
+        [.leads(NodeID(2), Term(3)), .none, .unknown]
+        + ClusterReply.Reason.allCases.map { .refused($0, detail: "é") }
+
+    static let cluster: [Sample] = {
+        let command = ClusterCommand(id: 1, author: TokenID(2), action: .transfer(to: NodeID(3)))
+        let first = Sample(
+            kind: .clusterCommand, name: "transfer", payload: written { command.append(to: &$0) }
+        ) { range, bytes throws(ByteDefect) in
+            let read = try ClusterCommand(range, bytes.span)
+            return written { read.append(to: &$0) }
+        }
+        return [first]
+            + clusterReplies.map { outcome in
+                let reply = ClusterReply(id: 4, outcome: outcome)
+                return Sample(
+                    kind: .clusterAnswer, name: "\(outcome)",
+                    payload: written { reply.append(to: &$0) }
+                ) { range, bytes throws(ByteDefect) in
+                    let read = try ClusterReply(range, bytes.span)
+                    return written { read.append(to: &$0) }
+                }
+            }
     }()
 
     static let consensus: [Sample] = messages.map { message in

@@ -1,6 +1,7 @@
 import Bytes
 import Consensus
 import Crypto
+import Maintenance
 import PeerWire
 import Records
 import Replica
@@ -19,10 +20,12 @@ struct ScriptedNode {
     var replica: Replica
     var writer: LogWriter<SimulatedDisk>
     var persist: PersistWriter<SimulatedDisk>
+    var maintainer: Maintainer<SimulatedDisk>
     var outcome = ReplicaOutcome()
     var now = Instant(nanoseconds: 1_000_000_000)
     /// Handed to the log writer and not yet written.
     var tasks: [LogTask] = []
+    var maintenance: [MaintenanceTask] = []
     var reads: [ReadJob] = []
     /// Frames that were sent: to whom, and one frame.
     var sent: [(to: Destination, bytes: [UInt8])] = []
@@ -51,11 +54,11 @@ struct ScriptedNode {
         let recovered = try LogDirectory.recover(
             disk: disk, clusterID: Self.cluster, settings: settings.log)
         replica = try Replica(
-            identity: recovered.identity, catalogue: recovered.catalogue, vote: recovered.vote,
-            source: SimulatedEntrySource(disk: disk), settings: settings,
+            recovered: recovered, source: ArchiveSource(disk: disk), settings: settings,
             key: [UInt8](repeating: 5, count: 32), seed: 3, now: now)
         writer = LogWriter(disk: disk, settings: settings.log, recovered: recovered)
         persist = PersistWriter(disk: disk, recovered: recovered)
+        maintainer = Maintainer(disk: disk, manifest: recovered.catalogue.archive)
     }
 
     // MARK: Turns
@@ -68,6 +71,7 @@ struct ScriptedNode {
             replica.consensus.checkInvariants()
             tasks += outcome.tasks
             reads += outcome.reads
+            maintenance += outcome.maintenance
             for frames in outcome.frames { split(frames) }
             precondition(outcome.failure == nil, "\(String(describing: outcome.failure))")
             let wantsTurn = outcome.wantsTurn
@@ -94,6 +98,10 @@ struct ScriptedNode {
             try writer.perform(work, marking: &persist)
             replica.written(work.count, now: now, into: &outcome)
             turn()
+            for task in maintenance {
+                replica.maintained(try maintainer.perform(task), into: &outcome)
+            }
+            maintenance = []
         }
     }
 
@@ -194,6 +202,19 @@ struct ScriptedNode {
             into: &outcome)
     }
 
+    /// Asks for node `target` to lead, without ending the turn.
+    mutating func transfer(
+        _ id: UInt64, to target: UInt32, author: TokenID = ScriptedNode.administrator
+    ) {
+        replica.cluster(
+            ClusterCommand(id: id, author: author, action: .transfer(to: NodeID(target))),
+            from: Self.gateway, now: now, wall: Timestamp(microseconds: 0), into: &outcome)
+    }
+
+    mutating func clusterReplies() throws -> [ClusterReply] {
+        try take(.clusterAnswer).map { try ClusterReply(0..<$0.count, $0.span) }
+    }
+
     /// Takes the frames of `kind` that were sent to gateways.
     mutating func take(_ kind: FrameKind) -> [[UInt8]] {
         func isWanted(_ frame: (to: Destination, bytes: [UInt8])) -> Bool {
@@ -222,7 +243,7 @@ struct ScriptedNode {
     mutating func rows() throws -> [(head: RowsHead, rows: [History.Row])] {
         for job in reads {
             var bytes: [UInt8] = []
-            job.run(SimulatedEntrySource(disk: disk), leaf: &leaf, into: &bytes)
+            job.run(ArchiveSource(disk: disk), leaf: &leaf, into: &bytes)
             sent.append((.client(job.client), bytes))
         }
         reads = []

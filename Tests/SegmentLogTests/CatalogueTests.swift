@@ -71,8 +71,6 @@ struct CatalogueTests {
             #expect(catalogue.header(at: index) == header)
             #expect(catalogue.term(at: index) == header.term)
             #expect(catalogue.place(of: index)?.offset == naive.offset(of: position))
-            let first = naive.headers.firstIndex { $0.term == header.term } ?? -1
-            #expect(catalogue.firstIndexOfTerm(at: index)?.value == UInt64(first + 1))
         }
         for sequence in 0..<(last?.nextSequence.value ?? 0) {
             let holder = naive.headers.first {

@@ -18,7 +18,9 @@ package enum Admission: Sendable {
     case replay(PageRequest, follow: Bool, stale: Bool)
     case command(DirectoryCommand, record: [UInt8], secret: String?)
     case indexTokens
-    case cluster
+    /// A command about the cluster, in the name of this token.
+    case cluster(ClusterCommand.Action, author: TokenID)
+    case clusterStatus
     case live
     case ready(verbose: Bool)
     case metrics
@@ -143,7 +145,7 @@ package struct GatewayCore {
         if route.surface == .native {
             let credential = try nativeCredential(head, bytes)
             try authorize(credential.token, for: route)
-            return try admitNative(route, head, bytes, credential)
+            return try admitNative(route, head, body, bytes, credential)
         }
         try set.read(bytes, body: body, query: head.query)
         let credential = try credential(head, bytes)
@@ -159,7 +161,8 @@ package struct GatewayCore {
                 ? try admitTokenCreation(credential, bytes, request: request, entropy)
                 : try admitTokenRevocation(credential, request: request)
         case .indexTokens: return .indexTokens
-        case .appendEvents, .replayEvents, .nativeEvent, .cluster, .live, .ready, .metrics:
+        case .appendEvents, .replayEvents, .nativeEvent, .cluster, .transfer, .live, .ready,
+            .metrics:
             preconditionFailure("\(route.label) is not of the compatible surface")
         }
     }

@@ -3,7 +3,8 @@ import HTTPWire
 import PeerWire
 import Records
 
-// The native surface: the token comes by Bearer alone, parameters by the query string.
+// The native surface: the token comes by Bearer alone; parameters of reads by the query string, of
+// commands in the body.
 
 extension GatewayCore {
     /// The credential of a native request.
@@ -17,7 +18,8 @@ extension GatewayCore {
     }
 
     mutating func admitNative(
-        _ route: Route, _ head: HTTPHead, _ bytes: Span<UInt8>, _ credential: Credential
+        _ route: Route, _ head: HTTPHead, _ body: Range<Int>, _ bytes: Span<UInt8>,
+        _ credential: Credential
     ) throws(Refusal) -> Admission {
         var query = QueryParameters()
         if let range = head.query {
@@ -45,7 +47,8 @@ extension GatewayCore {
                 ReadAdmission(
                     uniqueID: uniqueID, revision: nil, history: history, surface: .native,
                     stale: stale, applicationView: nil))
-        case .cluster: return .cluster
+        case .cluster: return .clusterStatus
+        case .transfer: return try admitTransfer(credential, body, bytes)
         default: preconditionFailure("\(route.label) is not of the native surface")
         }
     }

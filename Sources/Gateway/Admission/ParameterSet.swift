@@ -22,6 +22,7 @@ enum ParameterName: String, CaseIterable {
     case kind
     case permissions
     case id
+    case node
 }
 
 /// What a request holds of one parameter.
@@ -177,6 +178,7 @@ struct ParameterSet {
         case .kind: 15
         case .permissions: 16
         case .id: 17
+        case .node: 18
         }
     }
 }

@@ -116,7 +116,7 @@ extension GatewayCore {
         return record
     }
 
-    private func requireAdministrator(_ credential: Credential) throws(Refusal) {
+    func requireAdministrator(_ credential: Credential) throws(Refusal) {
         guard credential.token.kind == .administrator else {
             throw Refusal(.permissionDenied, "Only an administrator's token may do this.")
         }

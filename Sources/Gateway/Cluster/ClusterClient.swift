@@ -23,6 +23,8 @@ package enum Delivery: Sendable {
     case rows(ExchangeID, RowsHead, rows: [UInt8])
     case noRows(ExchangeID)
     case command(ExchangeID, CommandReply.Outcome)
+    /// `wasSo`: it was so before anybody did anything for it.
+    case cluster(ExchangeID, ClusterReply.Outcome, wasSo: Bool)
 }
 
 /// The gateway's side of the cluster: finds the leader, follows changes, sends again what was not
@@ -73,12 +75,13 @@ package struct ClusterClient {
     /// Submits that were sent a second time or more, for the metrics.
     package private(set) var resentCount: UInt64 = 0
 
-    private let deadlineNanoseconds: UInt64
+    let deadlineNanoseconds: UInt64
     private var nextID: UInt64 = 1
     private var batches: [Batch] = []
     private var open: Batch?
     private var queries: [PendingQuery] = []
     private var commands: [PendingCommand] = []
+    var requests: [PendingRequest] = []
     private var waitingBytes = 0
 
     package init(nodes: [NodeID], deadlineNanoseconds: UInt64) {
@@ -102,13 +105,15 @@ package struct ClusterClient {
     package var hasRoom: Bool { waitingBytes < GatewayLimits.waitingBytes }
 
     package var isIdle: Bool {
-        batches.isEmpty && open == nil && queries.isEmpty && commands.isEmpty
+        batches.isEmpty && open == nil && queries.isEmpty && commands.isEmpty && requests.isEmpty
     }
 
     /// The earliest time at which something that waits must be given up.
     package func nextDeadline() -> Instant? {
-        [batches.first?.deadline, queries.map(\.deadline).min(), commands.map(\.deadline).min()]
-            .compactMap { $0 }.min()
+        [
+            batches.first?.deadline, queries.map(\.deadline).min(),
+            commands.map(\.deadline).min(), requests.first?.deadline,
+        ].compactMap { $0 }.min()
     }
 
     // MARK: Requests
@@ -158,7 +163,7 @@ package struct ClusterClient {
         queries.removeAll { $0.exchange == exchange }
     }
 
-    private mutating func takeID() -> UInt64 {
+    mutating func takeID() -> UInt64 {
         defer { nextID += 1 }
         return nextID
     }
@@ -196,7 +201,7 @@ package struct ClusterClient {
         for node in nodes where node.id != leader { recall(from: node.id) }
     }
 
-    private mutating func update(_ id: NodeID, _ change: (inout Node) -> Void) {
+    mutating func update(_ id: NodeID, _ change: (inout Node) -> Void) {
         for place in nodes.indices where nodes[place].id == id { change(&nodes[place]) }
     }
 
@@ -215,6 +220,7 @@ package struct ClusterClient {
             commands[place].node = nil
             commands[place].mayBeDone = true
         }
+        recallRequests(from: id)
     }
 
     private func isOpen(_ id: NodeID) -> Bool {
@@ -328,6 +334,7 @@ package struct ClusterClient {
             let request = commands[place].request
             send(.command, to: leader) { request.append(to: &$0) }
         }
+        sendRequests(to: leader)
     }
 
     /// A node for a stale read: one that does not lead, if there is one.
@@ -335,7 +342,7 @@ package struct ClusterClient {
         nodes.first { $0.isOpen && $0.id != leader && !$0.isRefusing }?.id ?? leader
     }
 
-    private mutating func send(
+    mutating func send(
         _ kind: FrameKind, to node: NodeID, _ write: (inout [UInt8]) -> Void
     ) {
         var bytes: [UInt8] = []
@@ -362,6 +369,7 @@ package struct ClusterClient {
             deliveries.append(.command(command.exchange, isUnknown ? .unknown : .none))
         }
         commands.removeAll { $0.deadline <= now }
+        giveUpRequests(now: now)
     }
 }
 

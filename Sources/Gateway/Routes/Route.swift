@@ -6,7 +6,7 @@ package enum RouteAction: Sendable {
     case createEvent, readEvent, eventHistory
     case createToken, indexTokens, revokeToken
     case appendEvents, replayEvents, nativeEvent
-    case cluster, live, ready, metrics
+    case cluster, transfer, live, ready, metrics
 }
 
 /// What the body of a route's requests is.
@@ -57,6 +57,9 @@ package enum RouteTable {
         native(
             .nativeEvent, [.get, .head], "/v1/events/", permission: ("audit_events_fmp", "read")),
         native(.cluster, [.get, .head], "/v1/cluster"),
+        native(
+            .transfer, [.post], "/v1/cluster/transfer", form: .parameters,
+            permission: ("cluster", "transfer")),
         native(.live, [.get, .head], "/health/live", needsToken: false),
         native(.ready, [.get, .head], "/health/ready", needsToken: false),
         native(.metrics, [.get, .head], "/metrics", needsToken: false),

@@ -14,6 +14,7 @@ final class ClientConnection {
         case event(EventAdmission)
         case read(ReadAdmission)
         case command(secret: String?)
+        case cluster
         case bulk(BulkExchange)
         case replay(ReplayExchange)
     }

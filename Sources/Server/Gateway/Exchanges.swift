@@ -128,7 +128,10 @@ extension GatewayServer {
         case .indexTokens:
             respond(
                 core.tokensAnswer(requestID: connection.requestID), on: connection, now: now)
-        case .cluster: respond(clusterAnswer(), on: connection, now: now)
+        case .cluster(let action, let author):
+            begin(.cluster, connection)
+            cluster.request(action, author: author, exchange: connection.exchangeID, now: now)
+        case .clusterStatus: respond(clusterAnswer(), on: connection, now: now)
         case .live: respond(health(200, "live", []), on: connection, now: now)
         case .ready(let verbose): respond(readiness(verbose), on: connection, now: now)
         case .metrics: respond(metricsAnswer(), on: connection, now: now)
@@ -209,6 +212,14 @@ extension GatewayServer {
                 core.answer(outcome, secret: secret, requestID: connection.requestID),
                 on: connection, now: now)
             drive(connection, now: now)
+        case .cluster(let exchange, let outcome, let wasSo):
+            guard let connection = connection(exchange), case .cluster = connection.exchange else {
+                return
+            }
+            respond(
+                core.answer(outcome, wasSo: wasSo, requestID: connection.requestID),
+                on: connection, now: now)
+            drive(connection, now: now)
         }
     }
 
@@ -240,7 +251,7 @@ extension GatewayServer {
             }
             connection.exchange = .bulk(bulk)
             if bulk.waitingCount == 0 { continueBulk(connection, now: now) }
-        case .none, .directory, .read, .command, .replay:
+        case .none, .directory, .read, .command, .cluster, .replay:
             log.write(.error, "a receipt for a request that is no append")
         }
     }
@@ -262,7 +273,7 @@ extension GatewayServer {
             bulk.finish(item, line)
             connection.exchange = .bulk(bulk)
             if bulk.waitingCount == 0 { continueBulk(connection, now: now) }
-        case .none, .directory, .read, .command, .replay:
+        case .none, .directory, .read, .command, .cluster, .replay:
             log.write(.error, "a failed append for a request that is none")
         }
     }
@@ -277,7 +288,7 @@ extension GatewayServer {
                 on: connection, now: now)
             drive(connection, now: now)
         case .replay: continueReplay(head, rows, connection, now: now)
-        case .none, .directory, .event, .command, .bulk:
+        case .none, .directory, .event, .command, .cluster, .bulk:
             log.write(.error, "rows for a request that is no read")
         }
     }
@@ -291,7 +302,7 @@ extension GatewayServer {
                 on: connection, now: now)
             drive(connection, now: now)
         case .replay: failReplay(connection, now: now)
-        case .none, .directory, .event, .command, .bulk:
+        case .none, .directory, .event, .command, .cluster, .bulk:
             log.write(.error, "a failed read for a request that is none")
         }
     }

@@ -97,6 +97,7 @@ extension GatewayServer {
         case .receipts: try cluster.receipts(payload, bytes.span, from: link.peer)
         case .rows: try cluster.rows(payload, bytes.span, from: link.peer)
         case .commandAnswer: try cluster.commandAnswer(payload, bytes.span, from: link.peer)
+        case .clusterAnswer: try cluster.clusterAnswer(payload, bytes.span, from: link.peer)
         default: throw FrameDefect.kind(kind.rawValue)
         }
         return true

@@ -16,6 +16,7 @@ final class LogThread: Sendable {
     typealias Report = @Sendable (Result<Int, DiskError>) -> Void
 
     private let work: Mailbox<Work>
+    private let ended: Mailbox<Bool>
 
     /// Starts the thread, and those that help it. `report` is called on one of them: with the count
     /// of tasks done, in their order, or a failure, after which nothing more is done.
@@ -23,7 +24,8 @@ final class LogThread: Sendable {
         directory: String, settings: LogSettings, recovered: Recovered, report: @escaping Report
     ) throws(SystemError) {
         let work = try Mailbox<Work>(isBlocking: true)
-        self.work = work
+        let ended = try Mailbox<Bool>(isBlocking: true)
+        (self.work, self.ended) = (work, ended)
         let spares = try SpareThread(directory: directory, settings: settings) { result in
             switch result {
             case .success(let isMade): work.put(isMade ? .spareReady : .spareMissing)
@@ -40,6 +42,8 @@ final class LogThread: Sendable {
             } catch {
                 report(.failure(error))
             }
+            persist.stop()
+            ended.put(true)
         }
         _ = consume thread
     }
@@ -47,8 +51,12 @@ final class LogThread: Sendable {
     /// Takes tasks to do, in order.
     func perform(_ tasks: [LogTask]) { work.put(.tasks(tasks)) }
 
-    /// Ends the thread once all tasks are done.
-    func stop() { work.put(.stop) }
+    /// Returns when all tasks are done and nothing is written any more.
+    func stop() {
+        work.put(.stop)
+        var signs: [Bool] = []
+        ended.waitAndTake(into: &signs)
+    }
 
     private static func run(
         _ initial: LogWriter<DirectoryDisk>, _ disk: DirectoryDisk, _ work: Mailbox<Work>,
@@ -82,10 +90,7 @@ final class LogThread: Sendable {
                 try perform(tasks, &writer, disk, work, persist)
                 lacksRoom = false
             }
-            if isLast {
-                persist.stop()
-                return spares.stop()
-            }
+            if isLast { return spares.stop() }
         }
     }
 }
@@ -109,6 +114,7 @@ extension LogThread {
 /// The thread that zeroes the next segment's file while the log writer goes on.
 final class SpareThread: Sendable {
     private let requests: Mailbox<Bool>
+    private let ended: Mailbox<Bool>
 
     /// `report` is called on the thread: true when a spare is there, false when the disk has no room.
     init(
@@ -116,13 +122,17 @@ final class SpareThread: Sendable {
         report: @escaping @Sendable (Result<Bool, DiskError>) -> Void
     ) throws(SystemError) {
         let requests = try Mailbox<Bool>(isBlocking: true)
-        self.requests = requests
+        let ended = try Mailbox<Bool>(isBlocking: true)
+        (self.requests, self.ended) = (requests, ended)
         let thread = try Thread.start(name: "spare") {
             var waiting: [Bool] = []
             while true {
                 waiting.removeAll(keepingCapacity: true)
                 requests.waitAndTake(into: &waiting)
-                guard !waiting.contains(false) else { return }
+                guard !waiting.contains(false) else {
+                    ended.put(true)
+                    return
+                }
                 do throws(DiskError) {
                     try Self.make(directory, settings)
                     report(.success(true))
@@ -139,7 +149,12 @@ final class SpareThread: Sendable {
 
     func ask() { requests.put(true) }
 
-    func stop() { requests.put(false) }
+    /// Returns when no file is made any more.
+    func stop() {
+        requests.put(false)
+        var signs: [Bool] = []
+        ended.waitAndTake(into: &signs)
+    }
 
     private static func make(
         _ directory: String, _ settings: LogSettings

@@ -115,6 +115,10 @@ extension NodeServer {
                 try Query(payload, bytes), from: client, now: now, into: &outcome)
         case .command:
             replica.command(try CommandRequest(payload, bytes), from: client, into: &outcome)
+        case .clusterCommand:
+            replica.cluster(
+                try ClusterCommand(payload, bytes), from: client, now: now, wall: Self.wall,
+                into: &outcome)
         default: throw FrameDefect.kind(kind.rawValue)
         }
     }

@@ -3,6 +3,7 @@ import Consensus
 import Crypto
 import Ledger
 import Linux
+import Maintenance
 import PeerWire
 import Records
 package import Replica
@@ -33,6 +34,7 @@ package final class NodeServer {
     enum Message: Sendable {
         case written(Int)
         case failed(DiskError)
+        case maintained(Result<MaintenanceReport, ReadFailure>)
         case read(ReaderThread.Answer)
         case stop
     }
@@ -47,6 +49,7 @@ package final class NodeServer {
     let listener: Listener?
     let logThread: LogThread
     let reader: ReaderThread
+    let maintenance: MaintenanceThread
     var replica: Replica
     var outcome = ReplicaOutcome()
     var links: [OutboundLink] = []
@@ -54,6 +57,9 @@ package final class NodeServer {
     var accepted: [UInt64: AcceptedConnection] = [:]
     var nextToken: UInt64 = 16
     var queued: [FrameConnection] = []
+    /// Told to stop; until then at most it waits for another node to lead.
+    private var stopDeadline: Instant?
+    private var wantsReopening = false
     /// Held until the process ends: two processes on one directory are refused.
     private let lock: FileDescriptor
 
@@ -80,8 +86,9 @@ package final class NodeServer {
             role: .node, clusterID: recovered.identity.clusterID, node: recovered.identity.nodeID,
             incarnation: recovered.identity.incarnation)
         replica = try Replica(
-            identity: recovered.identity, catalogue: recovered.catalogue, vote: recovered.vote,
-            source: try DiskEntrySource(directory: configuration.directory),
+            recovered: recovered,
+            source: ArchiveSource(
+                disk: try DirectoryDisk(path: configuration.directory)),
             settings: configuration.settings, key: RandomBytes.make(count: KeyStream.keyByteCount),
             seed: RandomBytes.makeSeed(), now: Self.now)
         logThread = try LogThread(
@@ -93,6 +100,9 @@ package final class NodeServer {
             case .failure(let error): inbox.put(.failed(error))
             }
         }
+        maintenance = try MaintenanceThread(
+            directory: configuration.directory, manifest: recovered.catalogue.archive
+        ) { inbox.put(.maintained($0)) }
         reader = try ReaderThread(directory: configuration.directory) { inbox.put(.read($0)) }
         let own = replica.members.first { $0.id == recovered.identity.nodeID }
         if configuration.inProcess {
@@ -129,29 +139,60 @@ package final class NodeServer {
         return { inbox.put(.stop) }
     }
 
+    /// How a run ends that did not fail.
+    package enum Ending: Equatable, Sendable {
+        case stopped
+        /// The files are other ones now: make a new server of them.
+        case reopen
+    }
+
     /// Runs turns until it is stopped. Throws when the node cannot go on.
-    package func run() throws {
+    package func run() throws -> Ending {
         var ready: [Readiness] = []
         var messages: [Message] = []
         var wantsTurn = true
         while true {
             let now = Self.now
-            let deadline = min(replica.nextDeadline(), nextLinkAttempt())
+            let deadline = min(
+                replica.nextDeadline(), nextLinkAttempt(),
+                stopDeadline ?? Instant(nanoseconds: .max))
             let timeout = wantsTurn ? 0 : deadline.nanoseconds(since: now)
             try poller.wait(timeoutNanoseconds: timeout, into: &ready)
             let turn = Self.now
             for event in ready { take(event, now: turn) }
             messages.removeAll(keepingCapacity: true)
             inbox.take(into: &messages)
-            for message in messages {
-                guard try take(message, now: turn) else { return }
-            }
+            for message in messages { try take(message, now: turn) }
             listener?.resume(poller, token: Self.listenToken, now: turn)
             openLinks(now: turn)
             replica.endTurn(now: turn, wall: Self.wall, into: &outcome)
             wantsTurn = outcome.wantsTurn
             try carryOut(now: turn)
+            if let stopDeadline, replica.hasHandedOver || turn >= stopDeadline {
+                stopThreads()
+                return .stopped
+            }
+            if wantsReopening {
+                stopThreads()
+                return .reopen
+            }
         }
+    }
+
+    /// Returns when no thread of this server touches a file any more.
+    private func stopThreads() {
+        logThread.stop()
+        maintenance.stop()
+        reader.jobs.put(.stop)
+    }
+
+    /// A leader hands over before it stops, so that nobody has to wait for an election; at most for
+    /// an election timeout, which is how long the others would take without it.
+    private func prepareStop(now: Instant) {
+        guard stopDeadline == nil else { return }
+        let isHandingOver = replica.handOver(now: now, wall: Self.wall, into: &outcome)
+        let patience = replica.settings.consensus.electionTimeoutNanoseconds
+        stopDeadline = now.advanced(byNanoseconds: isHandingOver ? patience : 0)
     }
 
     private func take(_ event: Readiness, now: Instant) {
@@ -162,47 +203,48 @@ package final class NodeServer {
         }
     }
 
-    /// False when the loop is to end.
-    private func take(_ message: Message, now: Instant) throws -> Bool {
+    private func take(_ message: Message, now: Instant) throws {
         switch message {
         case .written(let count): replica.written(count, now: now, into: &outcome)
         case .failed(let error):
             throw NodeFailure(
                 "\(error.operation) of \(error.file) failed with errno \(error.code); "
                     + "nothing more is acknowledged until the node is started again")
+        case .maintained(.success(let report)): replica.maintained(report, into: &outcome)
+        case .maintained(.failure(let failure)): throw NodeFailure("the archive: \(failure)")
         case .read(let answer):
-            if let connection = client(answer.client, now: now) {
-                send(answer.frame, on: connection)
-            }
-        case .stop:
-            logThread.stop()
-            reader.jobs.put(nil)
-            return false
+            send(answer.frame, to: answer.destination, now: now)
+        case .stop: prepareStop(now: now)
         }
-        return true
     }
 
     /// Hands tasks to the log writer, frames to the sockets and reads to the reader.
     private func carryOut(now: Instant) throws {
         if !outcome.tasks.isEmpty { logThread.perform(outcome.tasks) }
-        for frames in outcome.frames {
-            switch frames.destination {
-            case .peer(let peer):
-                guard let link = links.first(where: { $0.peer == peer }),
-                    let connection = link.connection,
-                    connection.pendingBytes <= OutboundLink.queueBytes
-                else { continue }
-                send(frames.bytes, on: connection)
-            case .client(let id):
-                if let connection = client(id, now: now) { send(frames.bytes, on: connection) }
-            }
-        }
-        for read in outcome.reads { reader.jobs.put(read) }
+        for frames in outcome.frames { send(frames.bytes, to: frames.destination, now: now) }
+        for read in outcome.reads { reader.jobs.put(.rows(read)) }
+        for fetch in outcome.fetches { reader.jobs.put(.fetch(fetch)) }
+        for task in outcome.maintenance { maintenance.tasks.put(task) }
         for event in outcome.events { write(event) }
         let failure = outcome.failure
+        if outcome.wantsReopening { wantsReopening = true }
         outcome.clear()
         flushQueued(now: now)
         if let failure { throw NodeFailure("the node stops: \(failure)") }
+    }
+
+    /// Queues frames; what has no connection, or one that takes too little, gets nothing.
+    private func send(_ bytes: [UInt8], to destination: Destination, now: Instant) {
+        switch destination {
+        case .peer(let peer):
+            guard let link = links.first(where: { $0.peer == peer }),
+                let connection = link.connection,
+                connection.pendingBytes <= OutboundLink.queueBytes
+            else { return }
+            send(bytes, on: connection)
+        case .client(let id):
+            if let connection = client(id, now: now) { send(bytes, on: connection) }
+        }
     }
 
     func send(_ bytes: [UInt8], on connection: FrameConnection) {
@@ -231,8 +273,18 @@ package final class NodeServer {
                     ("leader", standing.leader.map { "\($0)" } ?? "none"),
                 ])
         case .serving(let term): log.write(.info, "serves", [("term", "\(term)")])
+        case .handsOver(let node): log.write(.info, "hands over", [("to", "\(node)")])
+        case .transferAbandoned(let node):
+            log.write(.warning, "did not hand over", [("to", "\(node)")])
         case .truncated(let index):
             log.write(.warning, "cut uncommitted entries", [("from", "\(index)")])
+        case .archived(let index):
+            log.write(.info, "archived a segment", [("through", "\(index)")])
+        case .fetched(let file, let byteCount):
+            log.write(
+                .info, "fetched from peers", [("file", file), ("bytes", "\(byteCount)")])
+        case .fetchedWrong(let peer):
+            log.write(.warning, "got something else than was asked for", [("peer", "\(peer)")])
         case .sealed(let index): log.write(.info, "sealed a segment", [("entry", "\(index)")])
         case .peerRefused(let peer, let reason):
             log.write(.warning, "refused a frame", [("peer", "\(peer)"), ("why", reason)])

@@ -13,4 +13,6 @@ package struct LeaderCheck {
         }
         leaders[term] = (leader, life)
     }
+
+    func leader(of term: Term) -> NodeID? { leaders[term]?.node }
 }

@@ -27,11 +27,19 @@ package struct LogAudit {
     /// Reads all entries of `log`. Throws when one is damaged, or sequences have a gap.
     package init(of log: Catalogue, on disk: SimulatedDisk) throws {
         let reader = LogReader(disk: disk)
+        let archive = ArchiveReader(disk: disk)
         var leaf = Leaf(hash: SHA256())
-        var index = log.firstIndex
-        while let place = log.place(of: index) {
+        var index = LogIndex(1)
+        while index <= log.lastIndex {
             let entry: Entry
-            do { entry = try reader.read(place) } catch {
+            do {
+                entry =
+                    if let place = log.place(of: index) {
+                        try reader.read(place)
+                    } else {
+                        try archive.entry(at: index, in: log.archive)
+                    }
+            } catch {
                 throw Violation("entry \(index) cannot be read: \(error)")
             }
             guard entry.header.firstSequence.value == UInt64(rows.count) else {

@@ -20,7 +20,8 @@ struct ReadCheck {
                 try check(event: uniqueID, head, rows, acknowledged)
             case .page(let from, let consistency):
                 try check(page: from, consistency, head, rows, acknowledged)
-            case .append, .command: throw Violation("a write is answered with rows")
+            case .append, .command, .transfer:
+                throw Violation("a write is answered with rows")
             }
         }
     }

@@ -54,7 +54,7 @@ package struct ScriptedLog {
     ) throws -> [Entry] {
         let reader = LogReader(disk: disk)
         var entries: [Entry] = []
-        var index = catalogue.firstIndex
+        var index = LogIndex(1)
         while let place = catalogue.place(of: index) {
             entries.append(try reader.read(place))
             index = index.next

@@ -28,6 +28,7 @@ package struct History {
         case event(uniqueID: [UInt8])
         case page(from: Sequence, Query.Consistency)
         case command(DirectoryCommand)
+        case transfer(NodeID)
     }
 
     enum Answer {
@@ -36,6 +37,7 @@ package struct History {
         case rows(RowsHead, [Row])
         case noRows
         case command(CommandReply.Outcome)
+        case cluster(ClusterReply.Outcome)
     }
 
     struct Operation {

@@ -53,6 +53,7 @@ final class SimulatedGateway {
             case .receipts: try client.receipts(payload, span, from: node)
             case .rows: try client.rows(payload, span, from: node)
             case .commandAnswer: try client.commandAnswer(payload, span, from: node)
+            case .clusterAnswer: try client.clusterAnswer(payload, span, from: node)
             case .directory: break
             default: throw FrameDefect.kind(kind.rawValue)
             }

@@ -96,6 +96,9 @@ extension Simulation {
         case .command(let command):
             gateway.client.command(
                 command, record: record(of: command), exchange: exchange, now: now)
+        case .transfer(let node):
+            gateway.client.request(
+                .transfer(to: node), author: administrator, exchange: exchange, now: now)
         }
         planTurn(gateway, at: later(20_000))
     }
@@ -137,7 +140,7 @@ extension Simulation {
     private func isOpen(_ answer: History.Answer) -> Bool {
         switch answer {
         case .notAppended, .command(.none), .command(.unknown): true
-        case .receipt, .rows, .noRows, .command: false
+        case .receipt, .rows, .noRows, .command, .cluster: false
         }
     }
 

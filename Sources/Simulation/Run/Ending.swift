@@ -147,6 +147,7 @@ extension Simulation {
             }
         }
         try HistoryCheck.check(history, against: audit)
+        try TransferCheck(history: history, leaders: checks.leaders).check()
     }
 
     private func check(_ node: SimulatedNode) throws {

@@ -125,6 +125,10 @@ extension Simulation {
                     process.replica.command(
                         try CommandRequest(payload, bytes.span), from: client,
                         into: &process.outcome)
+                case .clusterCommand:
+                    process.replica.cluster(
+                        try ClusterCommand(payload, bytes.span), from: client, now: now,
+                        wall: wall, into: &process.outcome)
                 default: throw FrameDefect.kind(kind.rawValue)
                 }
             }
@@ -214,6 +218,7 @@ extension Simulation {
             (exchange, .rows(head, RowReading.rows(of: rows)))
         case .noRows(let exchange): (exchange, .noRows)
         case .command(let exchange, let outcome): (exchange, .command(outcome))
+        case .cluster(let exchange, let outcome, _): (exchange, .cluster(outcome))
         }
     }
 }

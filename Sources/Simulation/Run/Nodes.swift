@@ -1,5 +1,6 @@
 import Bytes
 import Consensus
+import Maintenance
 import PeerWire
 import Records
 import Replica
@@ -53,6 +54,7 @@ extension Simulation {
     /// Ends the node's process, and starts another after a while.
     func crash(_ node: SimulatedNode, losingPower: Bool, after delay: UInt64? = nil) {
         guard let process = node.process else { return }
+        if !process.maintenance.isEmpty, random.chance(50) { interruptMaintenance(of: node) }
         note("node \(node.id) \(losingPower ? "loses power" : "is killed")")
         statistics.crashCount += 1
         node.crash(losingPower: losingPower, random: &random)
@@ -61,6 +63,15 @@ extension Simulation {
         }
         let delay = delay ?? random.number(in: options.restartDelay)
         queue.insert(.start(node: node.place), at: later(delay))
+    }
+
+    /// Leaves the disk as it is somewhere within the maintainer's next task.
+    private func interruptMaintenance(of node: SimulatedNode) {
+        guard let task = node.process?.maintenance.first, !node.disk.hasCrashed else { return }
+        node.disk.plan(.crash, at: node.disk.operationCount + random.below(20))
+        _ = try? node.process?.maintainer.perform(task)
+        guard !node.disk.hasCrashed else { return }
+        node.disk.plan(.crash, at: -1)
     }
 
     // MARK: Inputs
@@ -126,6 +137,36 @@ extension Simulation {
         beginWriting(node)
     }
 
+    /// The maintainer does its next task, or dies in it.
+    func takeMaintained(_ node: SimulatedNode, life: Int) throws {
+        guard node.life == life, var process = node.process.take() else { return }
+        let task = process.maintenance.removeFirst()
+        let report: MaintenanceReport
+        do {
+            report = try process.maintainer.perform(task)
+        } catch {
+            node.process = process
+            note("node \(node.id): \(error)")
+            guard case .disk = error else {
+                throw Violation("node \(node.id) cannot archive: \(error)")
+            }
+            statistics.diskFaultCount += 1
+            return crash(node, losingPower: random.chance(30))
+        }
+        node.process = process
+        try give(node) { process in
+            process.replica.maintained(report, into: &process.outcome)
+        }
+        planMaintenance(node)
+    }
+
+    private func planMaintenance(_ node: SimulatedNode) {
+        guard let process = node.process, !process.maintenance.isEmpty else { return }
+        queue.insert(
+            .maintained(node: node.place, life: node.life),
+            at: later(random.number(in: diskDelay)))
+    }
+
     private func beginWriting(_ node: SimulatedNode) {
         guard let process = node.process, process.writing.isEmpty, !process.waiting.isEmpty else {
             return
@@ -148,12 +189,15 @@ extension Simulation {
         swap(&outcome, &process.outcome)
         let deadline = process.replica.nextDeadline()
         process.waiting += outcome.tasks
+        let isIdle = process.maintenance.isEmpty
+        process.maintenance += outcome.maintenance
         node.process = process
         try check(outcome, of: node)
         let isBehind = outcome.wantsTurn
         carryOut(outcome, node)
         outcome.clear()
         beginWriting(node)
+        if isIdle { planMaintenance(node) }
         guard node.isRunning else { return }
         node.process?.outcome = outcome
         planTurn(node, at: isBehind ? later(Self.turnDelay) : max(deadline, later(Self.turnDelay)))
@@ -206,6 +250,12 @@ extension Simulation {
                 .read(node: node.place, life: node.life, job),
                 at: later(random.number(in: 50_000...3_000_000)))
         }
+        for job in outcome.fetches {
+            queue.insert(
+                .fetched(node: node.place, life: node.life, job),
+                at: later(random.number(in: 50_000...3_000_000)))
+        }
+        if outcome.wantsReopening { crash(node, losingPower: false, after: 0) }
     }
 
     /// Sends each frame by itself, so that each may be lost by itself.
@@ -240,12 +290,19 @@ extension Simulation {
             + "\(request.commit)"
     }
 
+    func takeFetch(_ node: SimulatedNode, _ life: Int, _ job: FetchJob) {
+        guard node.life == life, node.isRunning else { return }
+        var frame: [UInt8] = []
+        job.run(ArchiveSource(disk: node.disk), into: &frame)
+        send(frame, from: node, to: Int(job.peer.value) - 1)
+    }
+
     func takeRead(_ node: SimulatedNode, _ life: Int, _ job: ReadJob) {
         guard node.life == life, let process = node.process,
             let link = process.clients.last(where: { $0.id == job.client })?.link
         else { return }
         var frame: [UInt8] = []
-        job.run(SimulatedEntrySource(disk: node.disk), leaf: &leaf, into: &frame)
+        job.run(ArchiveSource(disk: node.disk), leaf: &leaf, into: &frame)
         sendToGateway(frame, link)
     }
 }

@@ -13,9 +13,11 @@ package final class Simulation {
     enum Event {
         case turn(node: Int)
         case written(node: Int, life: Int)
+        case maintained(node: Int, life: Int)
         case peerFrame(from: Int, to: Int, [UInt8])
         case nodeFrame(GatewayLink, [UInt8])
         case read(node: Int, life: Int, ReadJob)
+        case fetched(node: Int, life: Int, FetchJob)
         case start(node: Int)
         case connect(gateway: Int, node: Int)
         case opened(GatewayLink, nodeLife: Int)
@@ -146,9 +148,11 @@ package final class Simulation {
         switch event {
         case .turn(let node): try takeTurn(nodes[node])
         case .written(let node, let life): try takeWritten(nodes[node], life: life)
+        case .maintained(let node, let life): try takeMaintained(nodes[node], life: life)
         case .peerFrame(let from, let to, let bytes): try takePeerFrame(from, to, bytes)
         case .nodeFrame(let link, let bytes): try takeNodeFrame(link, bytes)
         case .read(let node, let life, let job): takeRead(nodes[node], life, job)
+        case .fetched(let node, let life, let job): takeFetch(nodes[node], life, job)
         case .start(let node): try start(nodes[node])
         case .connect(let gateway, let node): connect(gateways[gateway], nodes[node])
         case .opened(let link, let life): opened(link, nodeLife: life)

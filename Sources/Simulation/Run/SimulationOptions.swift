@@ -40,6 +40,8 @@ package struct SimulationOptions: Equatable, Sendable {
     enum Fault: String, CaseIterable, Sendable {
         case crash, blackout, isolate, split, oneWay, partial, clog, heal, diskStall, diskError
         case diskFull, clockJump, gatewayCrash, crashInRecovery
+        /// No fault, but something that may be asked at any moment.
+        case transfer
     }
 
     package init(seed: UInt64, bug: String? = nil) {
@@ -82,13 +84,15 @@ package struct SimulationOptions: Equatable, Sendable {
         if random.chance(30) { network.delay = 1_000_000...random.pick([5_000_000, 30_000_000]) }
         if random.chance(40) { diskDelay = 500_000...random.pick([10_000_000, 60_000_000]) }
         faultInterval = random.pick([150, 400, 800, 2_000]) * 1_000_000
-        faults = Fault.allCases.filter { _ in random.chance(50) }
+        faults = Fault.allCases.filter { $0 != .transfer && random.chance(50) }
         if random.chance(50) { restartDelay = 500_000...random.pick([5_000_000, 40_000_000]) }
         crashesVoters = nodeCount > 2 && random.chance(50)
         adversary = nodeCount == 3 && random.chance(20)
         // Where rejections overtake each other, each makes the leader send its whole window again;
         // links of TCP never do that, and a wide window on worse ones only buries everybody.
         if network.isUnreliable { maxInflightBytes = min(maxInflightBytes, 4_000) }
+        // Last, so that what seeds were before there were transfers they still are.
+        if random.chance(50) { faults.append(.transfer) }
         if adversary { (maxEntriesPerAppend, maxInflightBytes) = (1, 1) }
     }
 

@@ -1,21 +1,11 @@
 import Bytes
 import Consensus
 import Crypto
+import Maintenance
 import PeerWire
 import Records
 import Replica
 import SegmentLog
-
-/// Entries of a simulated disk.
-struct SimulatedEntrySource: EntrySource {
-    let reader: LogReader<SimulatedDisk>
-
-    init(disk: SimulatedDisk) { reader = LogReader(disk: disk) }
-
-    func entry(at place: Place) throws(ReplicaFailure) -> Entry {
-        do { return try reader.read(place) } catch { throw .storage("\(error)") }
-    }
-}
 
 /// One machine: a disk that stays, and a process that comes and goes.
 final class SimulatedNode {
@@ -24,11 +14,14 @@ final class SimulatedNode {
         var replica: Replica
         var writer: LogWriter<SimulatedDisk>
         var persist: PersistWriter<SimulatedDisk>
+        var maintainer: Maintainer<SimulatedDisk>
         var outcome = ReplicaOutcome()
         /// Tasks that the log writer has not begun.
         var waiting: [LogTask] = []
         /// Tasks that it is at.
         var writing: [LogTask] = []
+        /// What the maintainer has still to do.
+        var maintenance: [MaintenanceTask] = []
         /// When the next turn is; turns planned for another time are void.
         var nextTurn: Instant?
         /// Whom the clients' numbers mean, newest last.
@@ -77,15 +70,15 @@ final class SimulatedNode {
         var key: [UInt8] = []
         for _ in 0..<4 { key.append(littleEndian: random.next()) }
         let replica = try Replica(
-            identity: recovered.identity, catalogue: recovered.catalogue, vote: recovered.vote,
-            source: SimulatedEntrySource(disk: disk), settings: settings, key: key,
-            seed: random.next(), now: now)
+            recovered: recovered, source: ArchiveSource(disk: disk), settings: settings,
+            key: key, seed: random.next(), now: now)
         var writer = LogWriter(disk: disk, settings: settings.log, recovered: recovered)
         try writer.prepareNext()
         life += 1
         process = Process(
             replica: replica, writer: writer,
-            persist: PersistWriter(disk: disk, recovered: recovered))
+            persist: PersistWriter(disk: disk, recovered: recovered),
+            maintainer: Maintainer(disk: disk, manifest: recovered.catalogue.archive))
     }
 
     /// Ends the process inside whatever the log writer was at; then the disk loses what a loss of

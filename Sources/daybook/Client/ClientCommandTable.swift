@@ -42,6 +42,17 @@ extension CommandTable {
                 "daybook status --to http://gateway:7400 --json",
             ], run: StatusCommand.run),
         Command(
+            words: ["transfer"], operands: "NODE", operandCount: 1,
+            summary: "make another node the leader",
+            details:
+                "Returns once NODE leads and takes events; meanwhile, for less than an election "
+                + "timeout as\na rule, events wait at the gateway. Takes an administrator's token.",
+            flags: Flag.connection + [.json],
+            examples: [
+                "daybook transfer 2 --token-file admin-token",
+                "daybook transfer 2 --to http://gateway:7400 --json",
+            ], run: TransferCommand.run),
+        Command(
             words: ["history"], operands: "UNIQUE_ID", operandCount: 1,
             summary: "show all revisions of one event",
             flags: Flag.connection + [

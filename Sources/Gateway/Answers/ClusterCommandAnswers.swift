@@ -1,0 +1,46 @@
+import JSON
+package import PeerWire
+import Records
+
+extension GatewayCore {
+    /// The answer to a command about the cluster. `wasSo`: nothing had to be done for it.
+    package func answer(
+        _ outcome: ClusterReply.Outcome, wasSo: Bool, requestID: String
+    ) -> Answer {
+        switch outcome {
+        case .leads(let node, let term):
+            var body: [UInt8] = []
+            var object = JSONObjectWriter(to: &body)
+            object.member("leader", Int64(node.value), to: &body)
+            object.member("term", Int64(clamping: term.value), to: &body)
+            object.member("already", wasSo, to: &body)
+            object.close(to: &body)
+            return Answer(
+                status: 200, contentType: "application/json; charset=utf-8", body: body)
+        case .refused(.notAllowed, let detail):
+            return refuse(
+                Refusal(.permissionDenied, detail), on: .native, requestID: requestID)
+        case .refused(let reason, let detail):
+            return problem(reason == .unknownMember ? 404 : 409, Self.slug(of: reason), detail)
+        case .none, .unknown:
+            return refuse(
+                Refusal(
+                    .notReady,
+                    outcome == .unknown
+                        ? "It may have been begun; no node that serves has said how it ended. "
+                            + "Ask again." : nil,
+                    isOutcomeUnknown: outcome == .unknown), on: .native, requestID: requestID)
+        }
+    }
+
+    private static func slug(of reason: ClusterReply.Reason) -> String {
+        switch reason {
+        case .notAllowed: "permission-denied"
+        case .unknownMember: "unknown-member"
+        case .underWay: "under-way"
+        case .unreachable: "member-unreachable"
+        case .lagging: "member-lags"
+        case .abandoned: "transfer-abandoned"
+        }
+    }
+}

@@ -1,0 +1,33 @@
+package import Bytes
+import Records
+
+// The state table (docs/reference/segment-format.md): all of the ledger but the index of
+// revisions, which has files of its own. The same bytes on every replica.
+
+extension Ledger {
+    /// Writes the state after the entry that was applied last.
+    package func appendState(to bytes: inout [UInt8]) {
+        bytes.append(littleEndian: applied.value)
+        bytes.append(littleEndian: nextSequence.value)
+        bytes.append(littleEndian: lastTimestamp.microseconds)
+        stateTable.append(to: &bytes)
+        guard let genesis else { preconditionFailure("a state without its genesis") }
+        genesis.append(to: &bytes)
+        directory.append(to: &bytes)
+        answers.append(to: &bytes)
+    }
+
+    /// Goes on from a state that `appendState` wrote. `seed` keys the hash of the revision index.
+    package init(
+        state cursor: inout ByteCursor, _ bytes: Span<UInt8>, seed: UInt64
+    ) throws(ByteDefect) {
+        self.init(seed: seed)
+        applied = LogIndex(try cursor.integer(bytes))
+        nextSequence = Sequence(try cursor.integer(bytes))
+        lastTimestamp = Timestamp(microseconds: try cursor.integer(bytes))
+        stateTable = try Digest(&cursor, bytes)
+        genesis = try Genesis(&cursor, bytes)
+        directory = try Directory(&cursor, bytes)
+        answers = try CommandAnswers(&cursor, bytes)
+    }
+}

@@ -1,0 +1,51 @@
+import Records
+package import SegmentLog
+
+/// Work on files that are not written by the log writer. Decided by the Replica, done in order by one
+/// thread, each task bounded.
+package enum MaintenanceTask: Equatable, Sendable {
+    /// A sealed, committed segment goes to the archive.
+    case archive(SealedSegment)
+    /// A state table of an archived segment is written again: it was not whole.
+    case storeState(StateTableFile)
+    /// Which chunks of the file are not what they should be.
+    case survey(file: String, ChunkDigests)
+    /// Verified bytes of an archived segment; the file is made when it is not there.
+    case store(file: String, offset: Int, [UInt8])
+    /// The archive of a peer takes the place of this node's log: its segments are on this disk
+    /// already, those that were fetched under names of their own.
+    case install(Manifest, StateTableFile)
+    /// The places of an archived segment are written anew: its file was repaired.
+    case describe(SegmentDescriptor, after: SegmentDescriptor?)
+}
+
+/// A segment whose SEAL is applied.
+package struct SealedSegment: Equatable, Sendable {
+    package let header: SegmentHeader
+    /// Bytes of the file.
+    package let byteCount: Int
+    /// Changes of term in it; the first may only go on with the term before.
+    package let runs: [Manifest.TermRun]
+    /// The state after its SEAL.
+    package let state: StateTableFile
+
+    package init(
+        header: SegmentHeader, byteCount: Int, runs: [Manifest.TermRun], state: StateTableFile
+    ) {
+        self.header = header
+        self.byteCount = byteCount
+        self.runs = runs
+        self.state = state
+    }
+}
+
+/// What a task has led to, durably.
+package enum MaintenanceReport: Equatable, Sendable {
+    /// The manifest as it is on disk now.
+    case archived(Manifest)
+    case surveyed(file: String, bad: [Int])
+    case stored(file: String)
+    /// The log on the disk is another one now: everything has to be opened anew.
+    case installed
+    case done
+}

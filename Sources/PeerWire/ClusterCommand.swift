@@ -1,0 +1,115 @@
+package import Bytes
+package import Records
+
+/// A command about the cluster itself, for its leader. It may be sent again: each says what is to
+/// be, and is done when it is so.
+package struct ClusterCommand: Equatable, Sendable {
+    package enum Action: Equatable, Sendable {
+        /// This member is to lead, and to take events.
+        case transfer(to: NodeID)
+    }
+
+    package let id: UInt64
+    /// The administrator's token in whose name it comes; the leader looks at it again.
+    package let author: TokenID
+    package let action: Action
+
+    package init(id: UInt64, author: TokenID, action: Action) {
+        self.id = id
+        self.author = author
+        self.action = action
+    }
+
+    package init(_ payload: Range<Int>, _ bytes: Span<UInt8>) throws(ByteDefect) {
+        var cursor = ByteCursor(payload)
+        id = try cursor.integer(bytes)
+        author = TokenID(try cursor.integer(bytes))
+        switch try cursor.integer(bytes, as: UInt8.self) {
+        case 1: action = .transfer(to: NodeID(try cursor.integer(bytes)))
+        default: throw ByteDefect(offset: cursor.offset - 1)
+        }
+        try cursor.finish()
+    }
+
+    package func append(to payload: inout [UInt8]) {
+        payload.append(littleEndian: id)
+        payload.append(littleEndian: author.value)
+        switch action {
+        case .transfer(let node):
+            payload.append(1)
+            payload.append(littleEndian: node.value)
+        }
+    }
+}
+
+/// What became of a command about the cluster.
+package struct ClusterReply: Equatable, Sendable {
+    /// Why it is not carried out. The number is the wire's.
+    package enum Reason: UInt8, CaseIterable, Sendable {
+        /// The author's token is not an administrator's, or is revoked.
+        case notAllowed = 1
+        /// There is no such member, or it has no vote.
+        case unknownMember = 2
+        /// Another change of the kind is not over.
+        case underWay = 3
+        /// The member does not answer.
+        case unreachable = 4
+        /// The member lacks too much of the log.
+        case lagging = 5
+        /// It was begun, and given up when its time was over.
+        case abandoned = 6
+    }
+
+    package enum Outcome: Equatable, Sendable {
+        /// It is so: this node leads in this term.
+        case leads(NodeID, Term)
+        /// `detail` is a sentence for people.
+        case refused(Reason, detail: String)
+        /// Nothing was begun: this node does not lead.
+        case none
+        /// It was begun, and this node leads no more.
+        case unknown
+    }
+
+    package let id: UInt64
+    package let outcome: Outcome
+
+    package init(id: UInt64, outcome: Outcome) {
+        self.id = id
+        self.outcome = outcome
+    }
+
+    package init(_ payload: Range<Int>, _ bytes: Span<UInt8>) throws(ByteDefect) {
+        var cursor = ByteCursor(payload)
+        id = try cursor.integer(bytes)
+        switch try cursor.integer(bytes, as: UInt8.self) {
+        case 0:
+            let node = NodeID(try cursor.integer(bytes))
+            outcome = .leads(node, Term(try cursor.integer(bytes)))
+        case 1:
+            guard let reason = Reason(rawValue: try cursor.integer(bytes)) else {
+                throw ByteDefect(offset: cursor.offset - 1)
+            }
+            outcome = .refused(reason, detail: try cursor.text(bytes))
+        case 2: outcome = .none
+        case 3: outcome = .unknown
+        default: throw ByteDefect(offset: cursor.offset - 1)
+        }
+        try cursor.finish()
+    }
+
+    package func append(to payload: inout [UInt8]) {
+        payload.append(littleEndian: id)
+        switch outcome {
+        case .leads(let node, let term):
+            payload.append(0)
+            payload.append(littleEndian: node.value)
+            payload.append(littleEndian: term.value)
+        case .refused(let reason, let detail):
+            payload.append(contentsOf: [1, reason.rawValue])
+            payload.append(counted: detail)
+        case .none: payload.append(2)
+        case .unknown: payload.append(3)
+        }
+    }
+}

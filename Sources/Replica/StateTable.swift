@@ -1,0 +1,45 @@
+import Bytes
+import Crypto
+import Ledger
+import Records
+import SegmentLog
+
+/// The bytes of a state table: whose it is, then the ledger's state.
+enum StateTable {
+    /// "DAYBKSTA"
+    private static let magic: UInt64 = 0x4154_534b_4259_4144
+    private static let format: UInt32 = 1
+
+    static func encode(_ ledger: Ledger, clusterID: Identifier) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.append(littleEndian: magic)
+        bytes.append(littleEndian: format)
+        bytes.append(littleEndian: UInt32(0))
+        clusterID.append(to: &bytes)
+        ledger.appendState(to: &bytes)
+        return bytes
+    }
+
+    /// The ledger as it was at the table's SEAL.
+    static func decode(
+        _ file: StateTableFile, clusterID: Identifier, seed: UInt64
+    ) throws(ReplicaFailure) -> Ledger {
+        let bytes = file.bytes.span
+        do {
+            var cursor = ByteCursor(0..<bytes.count)
+            let place = cursor.offset
+            guard try cursor.integer(bytes, as: UInt64.self) == magic,
+                try cursor.integer(bytes, as: UInt32.self) == format,
+                try cursor.integer(bytes, as: UInt32.self) == 0,
+                Identifier(bytes, at: try cursor.take(Identifier.encodedSize).lowerBound)
+                    == clusterID
+            else { throw ByteDefect(offset: place) }
+            let ledger = try Ledger(state: &cursor, bytes, seed: seed)
+            try cursor.finish()
+            guard ledger.applied == file.seal else { throw ByteDefect(offset: cursor.offset) }
+            return ledger
+        } catch {
+            throw .storage("the state table of entry \(file.seal) is not readable: \(error)")
+        }
+    }
+}

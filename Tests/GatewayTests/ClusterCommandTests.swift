@@ -1,0 +1,111 @@
+import PeerWire
+import Records
+import Testing
+
+@testable import Gateway
+
+struct ClusterCommandTests {
+    private func ask(_ cluster: inout ScriptedCluster) {
+        cluster.client.request(
+            .transfer(to: NodeID(2)), author: TokenID(1), exchange: ExchangeID(7),
+            now: cluster.now)
+    }
+
+    private func reply(
+        _ outcome: ClusterReply.Outcome, from node: UInt32, _ cluster: inout ScriptedCluster
+    ) throws {
+        var payload: [UInt8] = []
+        ClusterReply(id: 1, outcome: outcome).append(to: &payload)
+        try cluster.client.clusterAnswer(0..<payload.count, payload.span, from: NodeID(node))
+    }
+
+    @Test func `a transfer goes from the old leader to the new one, which says that it leads`()
+        throws
+    {
+        var cluster = ScriptedCluster()
+        cluster.lead(1, term: 1)
+        ask(&cluster)
+        #expect(cluster.turn().map { "\($0.node) \($0.1)" } == ["1 clusterCommand"])
+        try reply(.unknown, from: 1, &cluster)
+        cluster.lead(1, term: 1, serves: false)
+        #expect(cluster.turn().isEmpty)
+        cluster.lead(2, term: 2)
+        #expect(cluster.turn().map(\.node) == [2])
+        try reply(.leads(NodeID(2), Term(2)), from: 2, &cluster)
+        #expect(cluster.delivered() == ["7 leads(2, 2)"])
+        #expect(cluster.client.isIdle)
+    }
+
+    @Test func `what is so before anybody began is told apart`() throws {
+        var cluster = ScriptedCluster()
+        cluster.lead(2, term: 1)
+        ask(&cluster)
+        _ = cluster.turn()
+        try reply(.leads(NodeID(2), Term(1)), from: 2, &cluster)
+        #expect(cluster.delivered() == ["7 leads(2, 1), as it was"])
+    }
+
+    @Test func `a lost link, no answer and none at all end as unknown, unknown and none`() {
+        var cluster = ScriptedCluster()
+        ask(&cluster)
+        #expect(cluster.client.nextDeadline() != nil)
+        _ = cluster.turn(after: ScriptedCluster.deadline)
+        cluster.lead(1, term: 1)
+        ask(&cluster)
+        _ = cluster.turn()
+        _ = cluster.turn(after: ScriptedCluster.deadline)
+        ask(&cluster)
+        _ = cluster.turn()
+        cluster.client.lost(NodeID(1))
+        _ = cluster.turn(after: ScriptedCluster.deadline)
+        #expect(cluster.delivered() == ["7 none", "7 unknown", "7 unknown"])
+    }
+
+    private func post(_ body: String, token: String) -> TestRequest {
+        TestRequest(
+            target: "/v1/cluster/transfer", headers: [("Authorization", "Bearer \(token)")],
+            body: Array(body.utf8))
+    }
+
+    @Test func `only administrators move leadership, and say whereto`() throws {
+        var gateway = TestGateway()
+        let admin = TestGateway.administrator.text
+        func code(_ request: TestRequest) -> Int? {
+            guard case .answer(let answer) = gateway.admit(request).admission else { return nil }
+            return answer.status
+        }
+        #expect(code(post("{\"node\":2}", token: TestGateway.application.text)) == 403)
+        #expect(code(post("", token: admin)) == 400)
+        for value in ["\"2\"", "0", "-1", "1.5", "4294967296", "null"] {
+            #expect(code(post("{\"node\":\(value)}", token: admin)) == 400, "\(value)")
+        }
+        guard
+            case .cluster(.transfer(to: NodeID(2)), let author) = gateway.admit(
+                post("{\"node\":2}", token: admin)
+            ).admission
+        else {
+            Issue.record("not admitted")
+            return
+        }
+        #expect(author == TestGateway.administrator.row.id)
+    }
+
+    static let answers: [(ClusterReply.Outcome, status: Int, contains: String)] = [
+        (.leads(NodeID(2), Term(5)), 200, "{\"leader\":2,\"term\":5,\"already\":true}"),
+        (.refused(.notAllowed, detail: "d"), 403, "permission-denied"),
+        (.refused(.unknownMember, detail: "d"), 404, "unknown-member"),
+        (.refused(.underWay, detail: "d"), 409, "under-way"),
+        (.refused(.unreachable, detail: "d"), 409, "member-unreachable"),
+        (.refused(.lagging, detail: "d"), 409, "member-lags"),
+        (.refused(.abandoned, detail: "d"), 409, "transfer-abandoned"),
+        (.none, 503, "not-ready"), (.unknown, 503, "may have been begun"),
+    ]
+
+    @Test(arguments: answers.indices)
+    func `every end of a transfer has its answer`(place: Int) {
+        let (outcome, status, text) = Self.answers[place]
+        let answer = TestGateway().core.answer(outcome, wasSo: true, requestID: "r")
+        #expect(answer.status == status)
+        #expect(String(decoding: answer.body, as: UTF8.self).contains(text))
+    }
+}
