@@ -14,6 +14,7 @@ package enum FrameKind: UInt8, Sendable {
     case timeoutNow = 20
     case fetch = 24
     case fetched = 25
+    case nodeHealth = 26
     // From a gateway or tool to a node.
     case submit = 32
     case query = 33

@@ -89,6 +89,7 @@ package struct Replica {
     var sentDirectoryVersion: UInt64 = 0
     var statusDeadline = Instant.zero
     var heardLeaderAt: Instant?
+    var disks = DiskWatch()
 
     enum Completion {
         case log(LogMark)
@@ -198,9 +199,15 @@ package struct Replica {
         if kind == .fetch || kind == .fetched {
             return receiveFetch(kind, payload, bytes, from: peer, now: now, into: &outcome)
         }
-        let received: ConsensusFrames.Received
+        var received: ConsensusFrames.Received
         do {
+            if kind == .nodeHealth {
+                return disks.note(try NodeHealth(payload, bytes).disk, of: peer, now: now)
+            }
             received = try ConsensusFrames.read(kind, payload, bytes)
+            if isFull(for: received.entries.reduce(0) { $0 + $1.header.byteCount }) {
+                received.dropEntries()
+            }
             try consensus.receive(received.message, from: peer, now: now, into: &core)
         } catch {
             outcome.events.append(.peerRefused(peer, "\(error)"))

@@ -40,6 +40,8 @@ package enum ReplicaEvent: Equatable, Sendable {
     /// What the peer sent is not what was asked for.
     case fetchedWrong(NodeID)
     case peerRefused(NodeID, String)
+    /// Less is free than the watermark, or enough again.
+    case diskLow(Bool, free: UInt64)
 }
 
 /// What the driver must do after a turn, in this order: hand the tasks to the log writer, send the

@@ -21,5 +21,16 @@ package struct ReplicaSettings: Sendable {
     /// How often clients hear this node's status when nothing changes.
     package var statusNanoseconds: UInt64 = 100_000_000
 
+    /// Bytes of the disk below which events are not taken; nil: enough for two segments and one
+    /// step of a compaction (eight more), or a fifth of a disk on which that would be more.
+    package var reserveBytes: UInt64?
+
+    func watermark(total: UInt64) -> UInt64 {
+        reserveBytes ?? min(10 * UInt64(log.segmentBytes), total / 5)
+    }
+
+    /// Bytes below which a follower takes no entries that need a new segment.
+    func floor(total: UInt64) -> UInt64 { min(UInt64(log.segmentBytes), total / 32) }
+
     package init() {}
 }

@@ -60,12 +60,16 @@ package final class NodeServer {
     /// Told to stop; until then at most it waits for another node to lead.
     private var stopDeadline: Instant?
     private var wantsReopening = false
+    /// To see how much room there is.
+    private let disk: DirectoryDisk
+    private var diskDeadline = Instant.zero
     /// Held until the process ends: two processes on one directory are refused.
     private let lock: FileDescriptor
 
     /// Opens the directory, recovers the log and listens. Throws a NodeFailure that says what to do.
     package init(_ configuration: NodeConfiguration) throws {
         lock = try NodeDirectory.lock(configuration.directory)
+        disk = try DirectoryDisk(path: configuration.directory)
         let recovered = try NodeDirectory.recover(
             configuration.directory, settings: configuration.settings.log)
         log = ServerLog(source: "node-\(recovered.identity.nodeID)")
@@ -154,7 +158,7 @@ package final class NodeServer {
         while true {
             let now = Self.now
             let deadline = min(
-                replica.nextDeadline(), nextLinkAttempt(),
+                replica.nextDeadline(), nextLinkAttempt(), diskDeadline,
                 stopDeadline ?? Instant(nanoseconds: .max))
             let timeout = wantsTurn ? 0 : deadline.nanoseconds(since: now)
             try poller.wait(timeoutNanoseconds: timeout, into: &ready)
@@ -165,6 +169,7 @@ package final class NodeServer {
             for message in messages { try take(message, now: turn) }
             listener?.resume(poller, token: Self.listenToken, now: turn)
             openLinks(now: turn)
+            try measureDisk(now: turn)
             replica.endTurn(now: turn, wall: Self.wall, into: &outcome)
             wantsTurn = outcome.wantsTurn
             try carryOut(now: turn)
@@ -177,6 +182,15 @@ package final class NodeServer {
                 return .reopen
             }
         }
+    }
+
+    /// How much room there is, about once a second.
+    private func measureDisk(now: Instant) throws {
+        guard now >= diskDeadline else { return }
+        diskDeadline = now.advanced(byNanoseconds: 1_000_000_000)
+        replica.measured(
+            free: UInt64(try disk.freeByteCount()), total: UInt64(try disk.totalByteCount()),
+            now: now, wall: Self.wall, into: &outcome)
     }
 
     /// Returns when no thread of this server touches a file any more.
@@ -285,6 +299,11 @@ package final class NodeServer {
                 .info, "fetched from peers", [("file", file), ("bytes", "\(byteCount)")])
         case .fetchedWrong(let peer):
             log.write(.warning, "got something else than was asked for", [("peer", "\(peer)")])
+        case .diskLow(true, let free):
+            log.write(
+                .warning, "short of disk: events are not taken", [("free_bytes", "\(free)")])
+        case .diskLow(false, let free):
+            log.write(.info, "there is room again", [("free_bytes", "\(free)")])
         case .sealed(let index): log.write(.info, "sealed a segment", [("entry", "\(index)")])
         case .peerRefused(let peer, let reason):
             log.write(.warning, "refused a frame", [("peer", "\(peer)"), ("why", reason)])
