@@ -110,12 +110,10 @@ package struct Catalogue: Equatable, Sendable {
 
     /// The end of the log in the words of a persist record.
     package func end(isTruncation: Bool = false) -> DurableEnd {
-        let last = segments.last.map { ($0.firstIndex, $0.end) }
-        let archived = archive.segments.last.map { ($0.firstIndex, $0.byteCount) }
-        guard let (segment, offset) = last ?? archived else { return .none }
+        guard let last = segments.last else { return archive.end(isTruncation: isTruncation) }
         return DurableEnd(
-            position: lastPosition, checksum: lastHeader?.checksum ?? 0, segment: segment,
-            offset: offset, isTruncation: isTruncation)
+            position: lastPosition, checksum: lastHeader?.checksum ?? 0,
+            segment: last.firstIndex, offset: last.end, isTruncation: isTruncation)
     }
 
     /// Where the entry is; nil when the log does not hold it, or its place is not held.

@@ -41,8 +41,8 @@ struct Inspection<D: Disk> {
         recovered = Recovered(
             catalogue: catalogue, vote: vote.record.vote, identity: identity, cut: cut,
             faulty: tail.faulty, damagedCopies: persist.file.damagedCopies,
-            voteCounter: vote.record.counter, state: archive.state, missing: archive.missing,
-            persistCounter: persist.file.newest.counter)
+            voteCounter: vote.record.counter, persistCounter: persist.file.newest.counter,
+            state: archive.state, missing: archive.missing)
     }
 
     // MARK: - Reading

@@ -90,10 +90,10 @@ package struct Recovered: Equatable, Sendable {
     /// `recover`.
     package let damagedCopies: Int
     let voteCounter: UInt64
+    /// Of the newest persist record.
+    package var persistCounter: UInt64
     /// The newest state table that is whole; nil: the log is applied from its first entry on.
     package let state: StateTableFile?
     /// Archived segments whose files are not there, or not of their length.
     package let missing: [SegmentDescriptor]
-    /// Of the newest persist record.
-    package var persistCounter: UInt64
 }

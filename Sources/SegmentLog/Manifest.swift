@@ -35,6 +35,10 @@ package struct Manifest: Equatable, Sendable {
     /// Persist records up to this counter are of a log that a peer's archive took the place of.
     package private(set) var voidedRecords: UInt64 = 0
 
+    /// It was taken over from a peer, and that is not finished: segments behind it, and persist
+    /// records, are of the log that it replaced.
+    package private(set) var voidsTail = false
+
     package init(clusterID: Identifier) { self.clusterID = clusterID }
 
     package var lastIndex: LogIndex { segments.last?.lastIndex ?? .zero }
@@ -74,6 +78,25 @@ package struct Manifest: Equatable, Sendable {
         version += 1
     }
 
+    /// Makes this, which a peer sent, the manifest after `own`.
+    package mutating func beginTakeover(from own: Manifest) {
+        version = max(version, own.version) + 1
+        voidsTail = true
+    }
+
+    mutating func endTakeover() {
+        version += 1
+        voidsTail = false
+    }
+
+    /// The end of the archive in the words of a persist record.
+    func end(isTruncation: Bool) -> DurableEnd {
+        guard let last = segments.last else { return .none }
+        return DurableEnd(
+            position: last.seal.position, checksum: last.seal.checksum, segment: last.firstIndex,
+            offset: last.byteCount, isTruncation: isTruncation)
+    }
+
     /// The place in `segments` of the one that holds the entry.
     package func place(holding index: LogIndex) -> Int? {
         guard index > .zero, index <= lastIndex else { return nil }
@@ -98,6 +121,7 @@ package struct Manifest: Equatable, Sendable {
         hash.update(bytes, in: 0..<end)
         guard hash.finishDigest() == Digest(bytes, at: end) else { return nil }
         self.init(clusterID: Identifier(bytes, at: 16))
+        voidsTail = bytes.littleEndian(UInt32.self, at: 12) & 1 == 1
         var cursor = ByteCursor(32..<end)
         do {
             version = try cursor.integer(bytes)
@@ -123,7 +147,7 @@ package struct Manifest: Equatable, Sendable {
         var bytes: [UInt8] = []
         bytes.append(littleEndian: Self.magic)
         bytes.append(littleEndian: Self.format)
-        bytes.append(littleEndian: UInt32(0))
+        bytes.append(littleEndian: UInt32(voidsTail ? 1 : 0))
         clusterID.append(to: &bytes)
         bytes.append(littleEndian: version)
         bytes.append(littleEndian: compactedThrough.value)

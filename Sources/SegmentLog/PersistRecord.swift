@@ -142,6 +142,15 @@ struct PersistFile: Equatable {
         try fill(FileName.persist, after: 0, end: .none, on: disk)
     }
 
+    /// Makes all records say that the log ends at `end`, whatever they said. Durable on return.
+    static func void(after end: DurableEnd, on disk: some Disk) throws(DiskError) {
+        for name in [FileName.persist, PersistRecord.newName] {
+            guard let bytes = try disk.contents(of: name) else { continue }
+            let counter = PersistFile(bytes.span)?.newest.counter ?? 0
+            return try _ = fill(name, after: counter, end: end, on: disk)
+        }
+    }
+
     /// Writes a record of `end` into every slot, and returns the last counter. Durable on return.
     @discardableResult
     static func fill(

@@ -113,10 +113,12 @@ struct TailScan<D: Disk> {
     }
 
     private func claim(_ newest: DurableEnd) -> TailClaim {
+        if catalogue.archive.voidsTail { return .covered }
         guard newest.position.index <= catalogue.lastIndex else {
             return persist.isDoubtful ? .doubtfulBeyond : .beyond
         }
-        if let header = catalogue.header(at: newest.position.index),
+        if newest.position.index > catalogue.archive.lastIndex,
+            let header = catalogue.header(at: newest.position.index),
             header.position != newest.position || header.checksum != newest.checksum
         {
             return .contradicted
@@ -163,9 +165,9 @@ struct TailScan<D: Disk> {
 extension Catalogue {
     /// Bytes of the file up to its last good entry; 0 when it holds none.
     func keptByteCount(of name: String) -> Int {
-        guard let segment = segmentSizes.last, FileName.segment(segment.firstIndex) == name else {
+        guard let segment = tail.last, FileName.segment(segment.firstIndex) == name else {
             return 0
         }
-        return segment.byteCount
+        return segment.end
     }
 }

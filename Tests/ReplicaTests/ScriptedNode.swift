@@ -19,8 +19,8 @@ struct ScriptedNode {
     let settings: ReplicaSettings
     var replica: Replica
     var writer: LogWriter<SimulatedDisk>
-    var maintainer: Maintainer<SimulatedDisk>
     var persist: PersistWriter<SimulatedDisk>
+    var maintainer: Maintainer<SimulatedDisk>
     var outcome = ReplicaOutcome()
     var now = Instant(nanoseconds: 1_000_000_000)
     /// Handed to the log writer and not yet written.
@@ -57,8 +57,8 @@ struct ScriptedNode {
             recovered: recovered, source: ArchiveSource(disk: disk), settings: settings,
             key: [UInt8](repeating: 5, count: 32), seed: 3, now: now)
         writer = LogWriter(disk: disk, settings: settings.log, recovered: recovered)
-        maintainer = Maintainer(disk: disk, manifest: recovered.catalogue.archive)
         persist = PersistWriter(disk: disk, recovered: recovered)
+        maintainer = Maintainer(disk: disk, manifest: recovered.catalogue.archive)
     }
 
     // MARK: Turns

@@ -42,6 +42,7 @@ final class LogThread: Sendable {
             } catch {
                 report(.failure(error))
             }
+            persist.stop()
             ended.put(true)
         }
         _ = consume thread
@@ -89,10 +90,7 @@ final class LogThread: Sendable {
                 try perform(tasks, &writer, disk, work, persist)
                 lacksRoom = false
             }
-            if isLast {
-                persist.stop()
-                return spares.stop()
-            }
+            if isLast { return spares.stop() }
         }
     }
 }

@@ -16,6 +16,8 @@ final class PersistThread: Sendable {
 
     private struct State: Sendable {
         var counter: UInt64
+        /// After it nothing is written.
+        var failure: DiskError?
         /// Handed over and not reported yet.
         var stepCount = 0
     }
@@ -42,9 +44,10 @@ final class PersistThread: Sendable {
     ///
     /// `disk`: the caller's. `isLast`: the caller has nothing else to do meanwhile.
     func finish(_ step: LogStep, on disk: DirectoryDisk, isLast: Bool) throws(DiskError) {
-        if step.isBarrier { wait() }
+        if step.isBarrier { wait(for: .barrier) }
         // Nobody else hands over steps, so none comes between this and the write.
-        let isIdle = state.withLock { $0.stepCount == 0 }
+        let (isIdle, failure) = state.withLock { ($0.stepCount == 0, $0.failure) }
+        if let failure { throw failure }
         guard isIdle, isLast || step.isBarrier || step.end == nil else {
             state.withLock { $0.stepCount += 1 }
             return work.put(.step(step))
@@ -53,15 +56,11 @@ final class PersistThread: Sendable {
         if step.taskCount > 0 { report(.success(step.taskCount)) }
     }
 
-    /// Returns when everything is done; nothing is written any more.
-    func stop() {
-        wait()
-        work.put(.stop)
-    }
+    /// Ends the thread. Returns when everything is done and nothing is written any more.
+    func stop() { wait(for: .stop) }
 
-    private func wait() {
-        guard state.withLock({ $0.stepCount > 0 }) else { return }
-        work.put(.barrier)
+    private func wait(for request: Work) {
+        work.put(request)
         var answers: [Bool] = []
         settled.waitAndTake(into: &answers)
     }
@@ -80,29 +79,29 @@ final class PersistThread: Sendable {
             waiting.removeAll(keepingCapacity: true)
             work.waitAndTake(into: &waiting)
             var steps: [LogStep] = []
-            var hasBarrier = false
+            var isAsked = false
             var isLast = false
             for item in waiting {
                 switch item {
                 case .step(let step): steps.append(step)
-                case .barrier: hasBarrier = true
-                case .stop: isLast = true
+                case .barrier: isAsked = true
+                case .stop: (isAsked, isLast) = (true, true)
                 }
             }
-            if !steps.isEmpty {
-                do throws(DiskError) {
-                    if let end = steps.last(where: { $0.end != nil })?.end {
-                        try write(end, on: disk)
-                    }
-                } catch {
-                    return report(.failure(error))
-                }
-                report(.success(steps.reduce(0) { $0 + $1.taskCount }))
-                let count = steps.count
-                state.withLock { $0.stepCount -= count }
-            }
-            if hasBarrier { settled.put(true) }
+            if !steps.isEmpty, state.withLock({ $0.failure == nil }) { finish(steps, on: disk) }
+            if isAsked { settled.put(true) }
             if isLast { return }
         }
+    }
+
+    private func finish(_ steps: [LogStep], on disk: DirectoryDisk) {
+        do throws(DiskError) {
+            if let end = steps.last(where: { $0.end != nil })?.end { try write(end, on: disk) }
+        } catch {
+            state.withLock { $0.failure = error }
+            return report(.failure(error))
+        }
+        report(.success(steps.reduce(0) { $0 + $1.taskCount }))
+        state.withLock { $0.stepCount -= steps.count }
     }
 }

@@ -13,8 +13,8 @@ final class SimulatedNode {
     struct Process {
         var replica: Replica
         var writer: LogWriter<SimulatedDisk>
-        var maintainer: Maintainer<SimulatedDisk>
         var persist: PersistWriter<SimulatedDisk>
+        var maintainer: Maintainer<SimulatedDisk>
         var outcome = ReplicaOutcome()
         /// Tasks that the log writer has not begun.
         var waiting: [LogTask] = []
@@ -75,10 +75,10 @@ final class SimulatedNode {
         var writer = LogWriter(disk: disk, settings: settings.log, recovered: recovered)
         try writer.prepareNext()
         life += 1
-        let maintainer = Maintainer(disk: disk, manifest: recovered.catalogue.archive)
         process = Process(
-            replica: replica, writer: writer, maintainer: maintainer,
-            persist: PersistWriter(disk: disk, recovered: recovered))
+            replica: replica, writer: writer,
+            persist: PersistWriter(disk: disk, recovered: recovered),
+            maintainer: Maintainer(disk: disk, manifest: recovered.catalogue.archive))
     }
 
     /// Ends the process inside whatever the log writer was at; then the disk loses what a loss of
