@@ -124,22 +124,20 @@ package struct Maintainer<D: Disk> {
 
     /// Takes over a peer's archive (Raft paper section 7, with files in place of a snapshot).
     ///
-    /// The tail behind it goes first, newest segment first: it contradicts what is committed, or is
-    /// not there. Then the manifest is the one step that counts; a start finishes what follows it.
+    /// The manifest is the one step that counts; nothing is given up before it. It says that the
+    /// tail behind it is void, which contradicts what is committed or is not there; the start that
+    /// follows removes that (`FetchedFiles.finish`).
     private mutating func install(
         _ next: Manifest, _ state: StateTableFile
     ) throws(ReadFailure) {
+        var next = next
+        next.beginTakeover(from: manifest)
         try onDisk { disk throws(DiskError) in
+            let next = next.takenOver(
+                voidingRecords: try LogDirectory.persistCounter(on: disk))
             try FetchedFiles.verify(next.segments, on: disk)
             try state.store(on: disk)
-            for name in try disk.list().reversed() {
-                guard let known = FileName.segment(named: name), known.generation == 0,
-                    known.firstIndex > next.lastIndex
-                else { continue }
-                try disk.remove(name)
-            }
             try next.store(on: disk, hash)
-            try FetchedFiles.adopt(next, on: disk)
         }
         manifest = next
     }

@@ -22,6 +22,11 @@ struct Installation {
 
     let leader: NodeID
     var phase = Phase.manifest
+
+    /// The log is not this node's to write any more.
+    var isSwapping: Bool {
+        if case .swapping = phase { true } else { false }
+    }
 }
 
 extension Replica {
@@ -135,9 +140,11 @@ extension Replica {
         }
     }
 
-    private mutating func advanceInstallation(into outcome: inout ReplicaOutcome) {
+    /// Once everything is here and the log writer has nothing to do, the archive is swapped; from
+    /// then on no entries are taken until everything was opened anew.
+    mutating func advanceInstallation(into outcome: inout ReplicaOutcome) {
         guard case .segments(let manifest, let state) = installation?.phase,
-            transfers.isEmpty
+            transfers.isEmpty, owed.isEmpty
         else { return }
         installation?.phase = .swapping
         outcome.maintenance.append(.install(manifest, state))

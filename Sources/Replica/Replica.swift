@@ -188,6 +188,7 @@ package struct Replica {
             }
         }
         owed.removeFirst(count)
+        advanceInstallation(into: &outcome)
         guard let mark else { return }
         consensus.logDurable(through: mark, now: now, into: &core)
         carryOut(now: now, into: &outcome)
@@ -210,7 +211,9 @@ package struct Replica {
                 return disks.note(try NodeHealth(payload, bytes).disk, of: peer, now: now)
             }
             received = try ConsensusFrames.read(kind, payload, bytes)
-            if isFull(for: received.entries.reduce(0) { $0 + $1.header.byteCount }) {
+            if installation?.isSwapping == true
+                || isFull(for: received.entries.reduce(0) { $0 + $1.header.byteCount })
+            {
                 received.dropEntries()
             }
             try consensus.receive(received.message, from: peer, now: now, into: &core)

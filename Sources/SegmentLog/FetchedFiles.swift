@@ -23,16 +23,30 @@ package enum FetchedFiles {
         }
     }
 
-    /// Ends a takeover whose manifest was written.
+    /// Ends a takeover whose manifest was written: segments of the log that it replaced go, and the
+    /// persist records of them. May be cut short and run again.
     static func finish(on disk: some Disk) throws(DiskError) {
-        guard try disk.list().contains(where: { $0.hasSuffix(FileName.verifiedSuffix) }),
-            let manifest = try Manifest.load(from: disk, SHA256())
-        else { return }
+        let hash = SHA256()
+        guard var manifest = try Manifest.load(from: disk, hash) else { return }
         try adopt(manifest, on: disk)
+        guard manifest.voidsTail else { return }
+        for name in try disk.list().reversed() {
+            guard let known = FileName.segment(named: name), known.generation == 0 else {
+                continue
+            }
+            let place = manifest.place(holding: known.firstIndex)
+            guard place.map({ manifest.segments[$0].firstIndex }) != known.firstIndex else {
+                continue
+            }
+            try disk.remove(name)
+        }
+        try PersistFile.void(after: manifest.end(isTruncation: true), on: disk)
+        manifest.endTakeover()
+        try manifest.store(on: disk, hash)
     }
 
     /// Gives the files that `manifest` names their own names. May be cut short and run again.
-    package static func adopt(_ manifest: Manifest, on disk: some Disk) throws(DiskError) {
+    private static func adopt(_ manifest: Manifest, on disk: some Disk) throws(DiskError) {
         let names = try disk.list().filter { $0.hasSuffix(FileName.verifiedSuffix) }
         guard !names.isEmpty else { return }
         for segment in manifest.segments where names.contains(verifiedName(of: segment)) {

@@ -19,6 +19,7 @@ struct ScriptedNode {
     let settings: ReplicaSettings
     var replica: Replica
     var writer: LogWriter<SimulatedDisk>
+    var persist: PersistWriter<SimulatedDisk>
     var maintainer: Maintainer<SimulatedDisk>
     var outcome = ReplicaOutcome()
     var now = Instant(nanoseconds: 1_000_000_000)
@@ -56,6 +57,7 @@ struct ScriptedNode {
             recovered: recovered, source: ArchiveSource(disk: disk), settings: settings,
             key: [UInt8](repeating: 5, count: 32), seed: 3, now: now)
         writer = LogWriter(disk: disk, settings: settings.log, recovered: recovered)
+        persist = PersistWriter(disk: disk, recovered: recovered)
         maintainer = Maintainer(disk: disk, manifest: recovered.catalogue.archive)
     }
 
@@ -93,7 +95,7 @@ struct ScriptedNode {
         while !tasks.isEmpty || !maintenance.isEmpty {
             let work = tasks
             tasks = []
-            try writer.perform(work)
+            try writer.perform(work, marking: &persist)
             if !work.isEmpty { replica.written(work.count, now: now, into: &outcome) }
             turn()
             let files = maintenance

@@ -1,8 +1,8 @@
 import Linux
 import SegmentLog
 
-/// The one thread that writes this node's log: it takes all tasks that wait, does them with as few
-/// writes as they allow, and says how many are done.
+/// The thread that writes this node's log: it takes all tasks that wait, does them with as few
+/// writes as they allow, and says how many are done once their persist records are durable too.
 final class LogThread: Sendable {
     enum Work: Sendable {
         case tasks([LogTask])
@@ -18,8 +18,8 @@ final class LogThread: Sendable {
     private let work: Mailbox<Work>
     private let ended: Mailbox<Bool>
 
-    /// Starts the thread. `report` is called on it: with the count of tasks done, or a failure,
-    /// after which nothing more is done.
+    /// Starts the thread, and those that help it. `report` is called on one of them: with the count
+    /// of tasks done, in their order, or a failure, after which nothing more is done.
     init(
         directory: String, settings: LogSettings, recovered: Recovered, report: @escaping Report
     ) throws(SystemError) {
@@ -34,12 +34,15 @@ final class LogThread: Sendable {
         }
         let disk = try DirectoryDisk(path: directory)
         let writer = LogWriter(disk: disk, settings: settings, recovered: recovered)
+        let persist = try PersistThread(
+            directory: directory, recovered: recovered, report: report)
         let thread = try Thread.start(name: "log-writer") {
             do throws(DiskError) {
-                try Self.run(writer, work, spares, report)
+                try Self.run(writer, disk, work, spares, persist)
             } catch {
                 report(.failure(error))
             }
+            persist.stop()
             ended.put(true)
         }
         _ = consume thread
@@ -56,8 +59,8 @@ final class LogThread: Sendable {
     }
 
     private static func run(
-        _ initial: LogWriter<DirectoryDisk>, _ work: Mailbox<Work>, _ spares: SpareThread,
-        _ report: Report
+        _ initial: LogWriter<DirectoryDisk>, _ disk: DirectoryDisk, _ work: Mailbox<Work>,
+        _ spares: SpareThread, _ persist: PersistThread
     ) throws(DiskError) {
         var writer = initial
         var waiting: [Work] = []
@@ -84,11 +87,26 @@ final class LogThread: Sendable {
                 }
             }
             if !tasks.isEmpty {
-                try writer.perform(tasks)
+                try perform(tasks, &writer, disk, work, persist)
                 lacksRoom = false
-                report(.success(tasks.count))
             }
             if isLast { return spares.stop() }
+        }
+    }
+}
+
+extension LogThread {
+    /// Does all of `tasks`; they are reported as they become durable with their persist records.
+    private static func perform(
+        _ tasks: [LogTask], _ writer: inout LogWriter<DirectoryDisk>, _ disk: DirectoryDisk,
+        _ work: Mailbox<Work>, _ persist: PersistThread
+    ) throws(DiskError) {
+        var position = 0
+        while position < tasks.count {
+            let step = try writer.advance(tasks, from: position)
+            position += step.taskCount
+            try persist.finish(
+                step, on: disk, isLast: position == tasks.count && work.isEmpty)
         }
     }
 }

@@ -78,6 +78,11 @@ package final class NodeServer {
                 .warning, "cut a torn write, which was never acknowledged",
                 [("file", cut.file), ("offset", "\(cut.offset)"), ("found", "\(cut.defect)")])
         }
+        if recovered.damagedCopies > 0 {
+            log.write(
+                .warning, "wrote damaged copies of persist records anew",
+                [("copies", "\(recovered.damagedCopies)")])
+        }
         let inbox = try Mailbox<Message>()
         self.inbox = inbox
         poller = try Poller()

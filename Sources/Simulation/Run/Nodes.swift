@@ -119,7 +119,7 @@ extension Simulation {
         guard node.life == life, var process = node.process.take() else { return }
         let tasks = process.writing
         do {
-            try process.writer.perform(tasks)
+            try process.writer.perform(tasks, marking: &process.persist)
             try process.writer.prepareNext()
         } catch {
             process.writing = []

@@ -13,6 +13,7 @@ final class SimulatedNode {
     struct Process {
         var replica: Replica
         var writer: LogWriter<SimulatedDisk>
+        var persist: PersistWriter<SimulatedDisk>
         var maintainer: Maintainer<SimulatedDisk>
         var outcome = ReplicaOutcome()
         /// Tasks that the log writer has not begun.
@@ -52,7 +53,9 @@ final class SimulatedNode {
         var catalogue = recovered.catalogue
         var writer = LogWriter(
             disk: disk, settings: LogSettings(segmentBytes: 16 * 1_024), recovered: recovered)
-        try writer.perform([.append(genesis.bytes, at: catalogue.append(genesis.header))])
+        var persist = PersistWriter(disk: disk, recovered: recovered)
+        try writer.perform(
+            [.append(genesis.bytes, at: catalogue.append(genesis.header))], marking: &persist)
     }
 
     var isRunning: Bool { process != nil }
@@ -72,8 +75,10 @@ final class SimulatedNode {
         var writer = LogWriter(disk: disk, settings: settings.log, recovered: recovered)
         try writer.prepareNext()
         life += 1
-        let maintainer = Maintainer(disk: disk, manifest: recovered.catalogue.archive)
-        process = Process(replica: replica, writer: writer, maintainer: maintainer)
+        process = Process(
+            replica: replica, writer: writer,
+            persist: PersistWriter(disk: disk, recovered: recovered),
+            maintainer: Maintainer(disk: disk, manifest: recovered.catalogue.archive))
     }
 
     /// Ends the process inside whatever the log writer was at; then the disk loses what a loss of
@@ -83,8 +88,9 @@ final class SimulatedNode {
         process = nil
         let tasks = ended.writing
         if !tasks.isEmpty, !disk.hasCrashed, random.chance(70) {
-            disk.plan(.crash, at: disk.operationCount + random.below(6))
-            _ = try? ended.writer.perform(tasks)
+            disk.plan(.crash, at: disk.operationCount + random.below(8))
+            _ = try? ended.writer.performOverlapping(
+                tasks, marking: &ended.persist, on: disk, random: &random, done: { _ in })
         }
         disk.plan(.crash, at: -1)
         if losingPower {
