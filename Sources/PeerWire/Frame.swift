@@ -12,6 +12,7 @@ package enum FrameKind: UInt8, Sendable {
     case appendRequest = 18
     case appendResponse = 19
     case timeoutNow = 20
+    case installHint = 21
     // From a gateway or tool to a node.
     case submit = 32
     case query = 33
