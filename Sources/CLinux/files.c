@@ -89,6 +89,12 @@ int daybook_file_status_of(int descriptor, struct daybook_file_status *status) {
     return convert(fstat(descriptor, &found), &found, status);
 }
 
+int64_t daybook_total_bytes(int descriptor) {
+    struct statvfs status;
+    if (fstatvfs(descriptor, &status) < 0) return -errno;
+    return (int64_t)status.f_blocks * (int64_t)status.f_frsize;
+}
+
 int64_t daybook_free_bytes(int descriptor) {
     struct statvfs status;
     if (fstatvfs(descriptor, &status) < 0) return -errno;

@@ -25,7 +25,7 @@ package struct AppendRequest: Equatable, Sendable {
     package let term: Term
     /// The entry in front of `entries`.
     package let previous: LogPosition
-    package let entries: [EntryDescriptor]
+    package var entries: [EntryDescriptor]
     /// The leader's commit index.
     package let commit: LogIndex
     /// The leader's latest read round; the answer repeats it.

@@ -132,6 +132,11 @@ package final class DirectoryDisk: Disk {
         Int(try check(daybook_free_bytes(directory.number), "free space", path))
     }
 
+    /// Bytes of the file system.
+    package func totalByteCount() throws(DiskError) -> Int {
+        Int(try check(daybook_total_bytes(directory.number), "free space", path))
+    }
+
     /// Lets go of all open descriptors.
     package func closeFiles() { openFiles.removeAll() }
 

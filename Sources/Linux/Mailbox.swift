@@ -52,6 +52,9 @@ package final class Mailbox<Message: Sendable>: Sendable {
         self.limit = limit
     }
 
+    /// Whether nothing waits at this moment.
+    package var isEmpty: Bool { waiting.withLock { $0.isEmpty } }
+
     package func put(_ message: Message) {
         let count = waiting.withLock { messages in
             messages.append(message)

@@ -27,30 +27,35 @@ package struct Maintainer<D: Disk> {
         case .storeState(let state):
             try onDisk { disk throws(DiskError) in try state.store(on: disk) }
             return .done
+        case .survey(let file, let digests):
+            return .surveyed(file: file, bad: try survey(file, digests))
+        case .store(let file, let offset, let bytes):
+            try onDisk { disk throws(DiskError) in
+                if try disk.byteCount(of: file) == nil { try disk.create(file, byteCount: 0) }
+                try disk.write([bytes], to: file, at: offset)
+            }
+            return .stored(file: file)
+        case .install(let manifest, let state):
+            try install(manifest, state)
+            return .installed
+        case .describe(let segment, let previous):
+            try describe(segment, after: previous)
+            return .done
         }
     }
 
     /// The manifest comes last: until it is there the segment is tail, and all of this is done again.
     private mutating func archive(_ segment: SealedSegment) throws(ReadFailure) {
         let file = FileName.segment(segment.header.firstIndex)
-        var walk = try SegmentWalk(
-            disk, file: file, byteCount: segment.byteCount, expected: segment.header,
-            hashing: true)
-        var catalogue = SegmentCatalogue(header: segment.header)
-        var seal: EntryHeader?
-        while let step = try walk.next() {
-            catalogue.append(step.header)
-            seal = step.header
-        }
-        guard let seal, seal.index == segment.state.seal else {
+        let (places, seal) = try places(
+            of: file, byteCount: segment.byteCount, header: segment.header)
+        guard seal.index == segment.state.seal else {
             throw .corrupt(file: file, offset: segment.byteCount, defect: .unsealed)
         }
-        let digests = walk.digests()
         let descriptor = SegmentDescriptor(
             header: segment.header, seal: seal, byteCount: segment.byteCount,
-            digest: digests.root(hash),
+            digest: places.digests.root(hash),
             stateTable: StateTableFile.digest(of: segment.state.bytes, hash))
-        let places = SegmentPlaces(digests: digests, catalogue: catalogue, summary: [])
         var next = manifest
         next.append(descriptor, runs: segment.runs)
         try onDisk { disk throws(DiskError) in
@@ -60,6 +65,80 @@ package struct Maintainer<D: Disk> {
         }
         manifest = next
         try removeOldStates()
+    }
+
+    /// Reads a whole segment and describes it, with the SEAL that ends it.
+    private func places(
+        of file: String, byteCount: Int, header: SegmentHeader
+    ) throws(ReadFailure) -> (SegmentPlaces, seal: EntryHeader) {
+        var walk = try SegmentWalk(
+            disk, file: file, byteCount: byteCount, expected: header, hashing: true)
+        var catalogue = SegmentCatalogue(header: header)
+        var seal: EntryHeader?
+        while let step = try walk.next() {
+            catalogue.append(step.header)
+            seal = step.header
+        }
+        guard let seal else { throw .corrupt(file: file, offset: 0, defect: .unsealed) }
+        let places = SegmentPlaces(
+            digests: walk.digests(), catalogue: catalogue, summary: [])
+        return (places, seal)
+    }
+
+    private func describe(
+        _ segment: SegmentDescriptor, after previous: SegmentDescriptor?
+    ) throws(ReadFailure) {
+        let (places, _) = try places(
+            of: segment.file, byteCount: segment.byteCount,
+            header: segment.header(after: previous))
+        try onDisk { disk throws(DiskError) in
+            try disk.replace(segment.places, with: places.encoded)
+        }
+    }
+
+    private func survey(
+        _ file: String, _ digests: ChunkDigests
+    ) throws(ReadFailure) -> [Int] {
+        var bad: [Int] = []
+        try onDisk { disk throws(DiskError) in
+            guard try disk.byteCount(of: file) != nil else {
+                bad = Array(digests.chunks.indices)
+                return
+            }
+            for number in digests.chunks.indices {
+                let range = digests.range(of: number)
+                let bytes = try disk.read(file, at: range.lowerBound, count: range.count)
+                let isGood =
+                    bytes.count == range.count
+                    && ChunkDigests.digest(bytes.span, in: 0..<bytes.count, hash)
+                        == digests.chunks[number]
+                if !isGood { bad.append(number) }
+            }
+            if bad.isEmpty, try disk.byteCount(of: file) != digests.byteCount {
+                try disk.resize(file, byteCount: digests.byteCount)
+            }
+        }
+        return bad
+    }
+
+    /// Takes over a peer's archive (Raft paper section 7, with files in place of a snapshot).
+    ///
+    /// The manifest is the one step that counts; nothing is given up before it. It says that the
+    /// tail behind it is void, which contradicts what is committed or is not there; the start that
+    /// follows removes that (`FetchedFiles.finish`).
+    private mutating func install(
+        _ next: Manifest, _ state: StateTableFile
+    ) throws(ReadFailure) {
+        var next = next
+        next.beginTakeover(from: manifest)
+        try onDisk { disk throws(DiskError) in
+            let next = next.takenOver(
+                voidingRecords: try LogDirectory.persistCounter(on: disk))
+            try FetchedFiles.verify(next.segments, on: disk)
+            try state.store(on: disk)
+            try next.store(on: disk, hash)
+        }
+        manifest = next
     }
 
     private func removeOldStates() throws(ReadFailure) {

@@ -8,6 +8,15 @@ package enum MaintenanceTask: Equatable, Sendable {
     case archive(SealedSegment)
     /// A state table of an archived segment is written again: it was not whole.
     case storeState(StateTableFile)
+    /// Which chunks of the file are not what they should be.
+    case survey(file: String, ChunkDigests)
+    /// Verified bytes of an archived segment; the file is made when it is not there.
+    case store(file: String, offset: Int, [UInt8])
+    /// The archive of a peer takes the place of this node's log: its segments are on this disk
+    /// already, those that were fetched under names of their own.
+    case install(Manifest, StateTableFile)
+    /// The places of an archived segment are written anew: its file was repaired.
+    case describe(SegmentDescriptor, after: SegmentDescriptor?)
 }
 
 /// A segment whose SEAL is applied.
@@ -34,5 +43,9 @@ package struct SealedSegment: Equatable, Sendable {
 package enum MaintenanceReport: Equatable, Sendable {
     /// The manifest as it is on disk now.
     case archived(Manifest)
+    case surveyed(file: String, bad: [Int])
+    case stored(file: String)
+    /// The log on the disk is another one now: everything has to be opened anew.
+    case installed
     case done
 }

@@ -6,8 +6,21 @@ package import Records
 package enum ConsensusFrames {
     /// A message as it was received, with the entries of an append in their order.
     package struct Received: Sendable {
-        package let message: Message
-        package let entries: [Entry]
+        package private(set) var message: Message
+        package private(set) var entries: [Entry]
+
+        init(message: Message, entries: [Entry]) {
+            self.message = message
+            self.entries = entries
+        }
+
+        /// Leaves an append that only confirms what is before its entries: there is no room for them.
+        package mutating func dropEntries() {
+            guard case .appendRequest(var request) = message else { return }
+            request.entries = []
+            message = .appendRequest(request)
+            entries = []
+        }
     }
 
     /// Appends `message` as a frame; `entries` holds the entries that an append names.

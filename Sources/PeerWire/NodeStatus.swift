@@ -45,6 +45,7 @@ package struct NodeStatus: Equatable, Sendable {
     /// Milliseconds since a leader with a majority was heard (or was this node).
     package var heardMilliseconds: UInt32
     package var logBytes: UInt64
+    package var storage = StorageStatus()
     package var members: [Member]
 
     package init(node: NodeID) {
@@ -76,6 +77,7 @@ package struct NodeStatus: Equatable, Sendable {
         nextSequence = Sequence(try cursor.integer(bytes))
         heardMilliseconds = try cursor.integer(bytes)
         logBytes = try cursor.integer(bytes)
+        storage = try StorageStatus(&cursor, bytes)
         let count = try cursor.integer(bytes, as: UInt32.self)
         members = []
         for _ in 0..<count {
@@ -98,6 +100,7 @@ package struct NodeStatus: Equatable, Sendable {
         payload.append(littleEndian: nextSequence.value)
         payload.append(littleEndian: heardMilliseconds)
         payload.append(littleEndian: logBytes)
+        storage.append(to: &payload)
         payload.append(littleEndian: UInt32(members.count))
         for member in members {
             payload.append(littleEndian: member.id.value)

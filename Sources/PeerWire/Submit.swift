@@ -117,6 +117,8 @@ package enum Receipts {
         case none = 1
         /// The node led, proposed, and does not know what became of it.
         case unknown = 2
+        /// Nothing was appended, and nothing will be until the cluster's disks have more room.
+        case full = 3
     }
 
     package static func begin(

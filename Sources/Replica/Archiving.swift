@@ -50,6 +50,8 @@ extension Replica {
             catalogue.adopt(manifest, holding: settings.log.heldSegments)
             consensus.releaseLog(through: catalogue.firstHeldIndex.previous)
             outcome.events.append(.archived(through: manifest.lastIndex))
+        case .surveyed, .stored: transferred(report, into: &outcome)
+        case .installed: outcome.wantsReopening = true
         case .done: break
         }
     }

@@ -52,6 +52,10 @@ extension Replica {
             refuse(batch: id, .none, client, into: &outcome)
             return
         }
+        guard !lacksRoom(now: now) else {
+            note(client)
+            return refuse(batch: id, .full, client, into: &outcome)
+        }
         let items = Submit.items(payload)
         try check(items, bytes)
         var decisions: [PendingSubmit.Decision] = []

@@ -18,6 +18,12 @@ package protocol EntrySource {
 
     /// The places of a segment of the archive; `place` counts those of the manifest.
     func places(of place: Int, in manifest: Manifest) throws(ReplicaFailure) -> SegmentCatalogue
+
+    /// The chunk digests of a segment of the archive.
+    func digests(of place: Int, in manifest: Manifest) throws(ReplicaFailure) -> ChunkDigests
+
+    /// Bytes of a file (nil range: all of them); nil when there is no such file.
+    func contents(of file: String, range: Range<Int>?) throws(ReplicaFailure) -> [UInt8]?
 }
 
 extension EntrySource {
@@ -58,6 +64,12 @@ package struct Replica {
     /// Sealed segments whose SEAL is applied and not yet known to be on this node's disk.
     var toArchive: [SealedSegment] = []
 
+    // Fetching what this node lacks from peers.
+    var fetcher: Fetcher
+    /// One after the other.
+    var transfers: [SegmentTransfer] = []
+    var installation: Installation?
+
     // Leading.
     /// The term that this node leads, once its no-operation entry is in the log.
     var leadership: Term?
@@ -79,6 +91,7 @@ package struct Replica {
     var heardLeaderAt: Instant?
     /// What this node must fetch before entries reach it again; nil while they do.
     package internal(set) var neededInstall: InstallHint?
+    var disks = DiskWatch()
 
     enum Completion {
         case log(LogMark)
@@ -100,6 +113,7 @@ package struct Replica {
         self.catalogue = catalogue
         self.source = source
         salts = KeyStream(key: key)
+        fetcher = Fetcher(bytesPerSecond: settings.fetchBytesPerSecond, seed: seed)
         ledger = try Self.ledger(recovered, source, seed: seed)
         let base = catalogue.firstHeldIndex.previous
         var log = LogOutline(
@@ -149,6 +163,7 @@ package struct Replica {
         var deadline = consensus.nextDeadline()
         if !clients.isEmpty { deadline = min(deadline, statusDeadline) }
         for page in parkedPages { deadline = min(deadline, page.deadline) }
+        deadline = min(deadline, fetcher.deadline)
         return deadline
     }
 
@@ -173,6 +188,7 @@ package struct Replica {
             }
         }
         owed.removeFirst(count)
+        advanceInstallation(into: &outcome)
         guard let mark else { return }
         consensus.logDurable(through: mark, now: now, into: &core)
         carryOut(now: now, into: &outcome)
@@ -183,9 +199,20 @@ package struct Replica {
         _ kind: FrameKind, _ payload: Range<Int>, in bytes: Span<UInt8>, from peer: NodeID,
         now: Instant, into outcome: inout ReplicaOutcome
     ) {
-        let received: ConsensusFrames.Received
+        if kind == .fetch || kind == .fetched {
+            return receiveFetch(kind, payload, bytes, from: peer, now: now, into: &outcome)
+        }
+        var received: ConsensusFrames.Received
         do {
+            if kind == .nodeHealth {
+                return disks.note(try NodeHealth(payload, bytes).disk, of: peer, now: now)
+            }
             received = try ConsensusFrames.read(kind, payload, bytes)
+            if installation?.isSwapping == true
+                || isFull(for: received.entries.reduce(0) { $0 + $1.header.byteCount })
+            {
+                received.dropEntries()
+            }
             try consensus.receive(received.message, from: peer, now: now, into: &core)
         } catch {
             outcome.events.append(.peerRefused(peer, "\(error)"))
@@ -215,6 +242,7 @@ package struct Replica {
         answerSubmits(into: &outcome)
         answerCommands(into: &outcome)
         answerQueries(now: now, into: &outcome)
+        sendFetches(now: now, into: &outcome)
         reportStatus(now: now, into: &outcome)
         cache.trim(
             settled: min(ledger.applied, consensus.durablePosition.index, consensus.commitIndex))

@@ -39,7 +39,13 @@ package enum ReplicaEvent: Equatable, Sendable {
     case truncated(from: LogIndex)
     case sealed(LogIndex)
     case archived(through: LogIndex)
+    /// A file of the archive was taken over from peers, or repaired by them.
+    case fetched(file: String, byteCount: Int)
+    /// What the peer sent is not what was asked for.
+    case fetchedWrong(NodeID)
     case peerRefused(NodeID, String)
+    /// Less is free than the watermark, or enough again.
+    case diskLow(Bool, free: UInt64)
 }
 
 /// What the driver must do after a turn, in this order: hand the tasks to the log writer, send the
@@ -56,6 +62,10 @@ package struct ReplicaOutcome {
     package var reads: [ReadJob] = []
     /// For the maintainer, in order; then `maintained(_:)` with what came of each.
     package var maintenance: [MaintenanceTask] = []
+    /// Answers to peers, for a reader to read.
+    package var fetches: [FetchJob] = []
+    /// The log on the disk is another one now: the driver opens everything anew.
+    package var wantsReopening = false
     package var events: [ReplicaEvent] = []
     /// There is more to do at once: begin another turn without waiting.
     package var wantsTurn = false
@@ -70,7 +80,9 @@ package struct ReplicaOutcome {
         reads.removeAll(keepingCapacity: true)
         maintenance.removeAll(keepingCapacity: true)
         events.removeAll(keepingCapacity: true)
+        fetches.removeAll(keepingCapacity: true)
         wantsTurn = false
+        wantsReopening = false
         failure = nil
     }
 

@@ -14,10 +14,23 @@ package struct ReplicaSettings: Sendable {
     package var readBytesPerTurn = 8 * 1_024 * 1_024
     /// Queries that wait for a read to be confirmed. One more is sent elsewhere.
     package var waitingQueries = 4_096
+    /// Bytes in a second that are asked of peers while this node takes over their files.
+    package var fetchBytesPerSecond: UInt64 = 64 * 1_024 * 1_024
     /// How long a page that waits for events is kept before it is answered empty.
     package var pageWaitNanoseconds: UInt64 = 2_000_000_000
     /// How often clients hear this node's status when nothing changes.
     package var statusNanoseconds: UInt64 = 100_000_000
+
+    /// Bytes of the disk below which events are not taken; nil: enough for two segments and one
+    /// step of a compaction (eight more), or a fifth of a disk on which that would be more.
+    package var reserveBytes: UInt64?
+
+    func watermark(total: UInt64) -> UInt64 {
+        reserveBytes ?? min(10 * UInt64(log.segmentBytes), total / 5)
+    }
+
+    /// Bytes below which a follower takes no entries that need a new segment.
+    func floor(total: UInt64) -> UInt64 { min(UInt64(log.segmentBytes), total / 32) }
 
     package init() {}
 }

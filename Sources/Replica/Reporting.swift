@@ -54,6 +54,10 @@ extension Replica {
         status.nextSequence = ledger.nextSequence
         status.heardMilliseconds = heardMilliseconds(now: now)
         status.logBytes = UInt64(catalogue.byteCount)
+        status.storage.disk = disks.own
+        status.storage.bytesPerDay = disks.bytesPerDay(status.logBytes, now: now)
+        status.storage.segments = UInt32(catalogue.segmentCount)
+        status.storage.archivedThrough = catalogue.archive.lastIndex
         status.members = members.map { member in
             var durable = LogIndex.zero
             if member.id == identity.nodeID {

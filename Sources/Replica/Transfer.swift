@@ -75,7 +75,7 @@ extension Replica {
         consensus.role != .leader && consensus.leader != nil
     }
 
-    private mutating func beginTransfer(
+    mutating func beginTransfer(
         to node: NodeID, now: Instant, wall: Timestamp, into outcome: inout ReplicaOutcome
     ) throws(TransferRefusal) {
         let isNew = consensus.transferTarget == nil

@@ -31,7 +31,9 @@ struct Archive<D: Disk> {
             throw .foreign(expected: clusterID, found: manifest.clusterID)
         }
         self.manifest = manifest
-        tailNames = segments.filter { $0.firstIndex > manifest.lastIndex }.map(\.name)
+        tailNames =
+            manifest.voidsTail
+            ? [] : segments.filter { $0.firstIndex > manifest.lastIndex }.map(\.name)
         missing = try recovering { () throws(DiskError) in
             var missing: [SegmentDescriptor] = []
             for segment in manifest.segments

@@ -105,7 +105,15 @@ package struct Catalogue: Equatable, Sendable {
         }
         while let run = termRuns.last, run.firstIndex >= index { termRuns.removeLast() }
         lastHeader = previous
-        return TruncationPlan(removed: removed, cut: cut)
+        return TruncationPlan(removed: removed, cut: cut, end: end(isTruncation: true))
+    }
+
+    /// The end of the log in the words of a persist record.
+    package func end(isTruncation: Bool = false) -> DurableEnd {
+        guard let last = segments.last else { return archive.end(isTruncation: isTruncation) }
+        return DurableEnd(
+            position: lastPosition, checksum: lastHeader?.checksum ?? 0,
+            segment: last.firstIndex, offset: last.end, isTruncation: isTruncation)
     }
 
     /// Where the entry is; nil when the log does not hold it, or its place is not held.

@@ -48,8 +48,12 @@ package struct ChunkDigests: Equatable, Sendable {
 
     /// The bytes of chunk `number` in the file.
     package func range(of number: Int) -> Range<Int> {
-        let start = number * Self.chunkBytes
-        return start..<min(start + Self.chunkBytes, byteCount)
+        Self.range(of: number, byteCount: byteCount)
+    }
+
+    package static func range(of number: Int, byteCount: Int) -> Range<Int> {
+        let start = number * chunkBytes
+        return start..<min(start + chunkBytes, byteCount)
     }
 
     package static func chunkCount(of byteCount: Int) -> Int {

@@ -6,9 +6,9 @@ struct Inspection<D: Disk> {
     private let disk: D
     private let names: [String]
     private let vote: (record: VoteRecord, copy: Int)
+    private let persist: (file: PersistFile, name: String)
+    private let tail: TailScan<D>
     let recovered: Recovered
-    /// The last segment's file and what its end is; nil when there is no segment.
-    private let last: (name: String, byteCount: Int, end: SegmentScan.End)?
 
     /// Reads and verifies everything; changes nothing.
     init(
@@ -18,11 +18,12 @@ struct Inspection<D: Disk> {
         names = try recovering { () throws(DiskError) in try disk.list() }
         let identity = try Self.identity(on: disk, names: names, clusterID: clusterID)
         vote = try Self.vote(on: disk, names: names)
-        let announcement = try Self.announcement(on: disk, names: names)
+        persist = try Self.persist(on: disk, names: names)
         let archive = try Archive(disk: disk, names: names, clusterID: identity.clusterID)
-        var catalogue = Catalogue(archive: archive.manifest)
-        last = try Self.scan(
-            disk, names: archive.tailNames, announcement: announcement, into: &catalogue)
+        tail = try TailScan(
+            disk: disk, names: archive.tailNames, persist: persist.file,
+            into: Catalogue(archive: archive.manifest))
+        var catalogue = tail.catalogue
         try archive.holdPlaces(of: heldSegments, in: &catalogue)
         // Genesis is written before there is any term; whatever follows is accepted in one.
         if let header = catalogue.lastHeader, header.kind != .genesis,
@@ -33,13 +34,15 @@ struct Inspection<D: Disk> {
                 defect: .voteBehindLog(stored: vote.record.vote.term, log: header.term))
         }
         var cut: Recovered.TornTail?
-        if let last, case .torn(let defect) = last.end {
-            let offset = Self.keptByteCount(of: last.name, in: catalogue)
+        if tail.decision == .cut, let last = tail.last, case .bad(_, _, let defect) = last.end {
+            let offset = catalogue.keptByteCount(of: last.name)
             cut = .init(file: last.name, offset: offset, defect: defect)
         }
         recovered = Recovered(
             catalogue: catalogue, vote: vote.record.vote, identity: identity, cut: cut,
-            voteCounter: vote.record.counter, state: archive.state, missing: archive.missing)
+            faulty: tail.faulty, damagedCopies: persist.file.damagedCopies,
+            voteCounter: vote.record.counter, persistCounter: persist.file.newest.counter,
+            state: archive.state, missing: archive.missing)
     }
 
     // MARK: - Reading
@@ -75,38 +78,20 @@ struct Inspection<D: Disk> {
         return newest
     }
 
-    private static func announcement(
+    private static func persist(
         on disk: D, names: [String]
-    ) throws(RecoveryFailure) -> Announcement? {
-        let candidates = [FileName.announcement, Announcement.newName]
+    ) throws(RecoveryFailure) -> (file: PersistFile, name: String) {
+        let candidates = [FileName.persist, PersistRecord.newName]
         guard let name = candidates.first(where: names.contains) else {
-            throw .corrupt(file: FileName.announcement, offset: 0, defect: .missing)
+            throw .corrupt(file: FileName.persist, offset: 0, defect: .missing)
         }
         let bytes = try recovering { () throws(DiskError) in
-            try disk.read(name, at: 0, count: Announcement.encodedSize)
+            try disk.read(name, at: 0, count: PersistRecord.fileSize)
         }
-        return Announcement(bytes.span)
-    }
-
-    /// Twenty digits each, so the names' order is the indexes'.
-    private static func scan(
-        _ disk: D, names: [String], announcement: Announcement?, into catalogue: inout Catalogue
-    ) throws(RecoveryFailure) -> (name: String, byteCount: Int, end: SegmentScan.End)? {
-        var last: (name: String, byteCount: Int, end: SegmentScan.End)?
-        for name in names {
-            let expected = FileName.segment(catalogue.lastIndex.next)
-            guard name == expected else {
-                throw .corrupt(file: expected, offset: 0, defect: .missing)
-            }
-            let bytes = try recovering { () throws(DiskError) in
-                let byteCount = try disk.byteCount(of: name) ?? 0
-                return try disk.read(name, at: 0, count: byteCount)
-            }
-            let scan = SegmentScan(
-                name: name, isLast: name == names.last, announcement: announcement)
-            last = (name, bytes.count, try scan.run(bytes.span, into: &catalogue))
+        guard let file = PersistFile(bytes.span) else {
+            throw .corrupt(file: name, offset: 0, defect: .persist)
         }
-        return last
+        return (file, name)
     }
 
     // MARK: - Repairing
@@ -116,20 +101,23 @@ struct Inspection<D: Disk> {
     /// What this process reads may be in the page cache only: the write, the cut or the rename
     /// that was under way when the last process was killed. So the last segment is cut and written
     /// again, both copies of the vote are, and a rename syncs the directory.
-    func repair(settings: LogSettings) throws(DiskError) {
+    func repair(settings: LogSettings) throws(DiskError) -> Recovered {
         for name in names where name == FileName.spare || FileName.isUnfinished(name) {
             try disk.remove(name)
         }
+        for name in tail.later.reversed() { try disk.remove(name) }
         try repairLastSegment(settings: settings)
         // The copy that was believed goes last: it stays whole until the other one is.
         try vote.record.store(on: disk, first: 1 - vote.copy)
-        try clearAnnouncement()
+        var repaired = recovered
+        repaired.persistCounter = try renewPersistFile()
+        return repaired
     }
 
     private func repairLastSegment(settings: LogSettings) throws(DiskError) {
-        guard let last else { return }
+        guard let last = tail.last else { return }
         let catalogue = recovered.catalogue
-        let kept = Self.keptByteCount(of: last.name, in: catalogue)
+        let kept = catalogue.keptByteCount(of: last.name)
         if kept == 0 { try disk.remove(last.name) }
         guard let segment = catalogue.tail.last else { return }
         let name = FileName.segment(segment.firstIndex)
@@ -162,21 +150,17 @@ struct Inspection<D: Disk> {
         }
     }
 
-    private func clearAnnouncement() throws(DiskError) {
-        if names.contains(FileName.announcement) {
-            try disk.rename(FileName.announcement, to: Announcement.newName)
-        }
-        let none = [UInt8](repeating: 0, count: Announcement.encodedSize)
-        try disk.write([none], to: Announcement.newName, at: 0)
-        try disk.rename(Announcement.newName, to: FileName.announcement)
-    }
-
-    /// Bytes of the file up to its last good entry; 0 when it holds none.
-    private static func keptByteCount(of name: String, in catalogue: Catalogue) -> Int {
-        guard let segment = catalogue.tail.last,
-            FileName.segment(segment.firstIndex) == name
-        else { return 0 }
-        return segment.end
+    /// All records say what was found, and are durable as it is. Returns the last counter.
+    ///
+    /// The file is renamed away and back: that syncs the directory, whose last change may be in
+    /// the cache only.
+    private func renewPersistFile() throws(DiskError) -> UInt64 {
+        let name = PersistRecord.newName
+        if persist.name != name { try disk.rename(persist.name, to: name) }
+        let counter = try PersistFile.fill(
+            name, after: persist.file.newest.counter, end: recovered.catalogue.end(), on: disk)
+        try disk.rename(name, to: FileName.persist)
+        return counter
     }
 }
 

@@ -14,6 +14,8 @@ package enum LogDefect: Error, Equatable, Sendable {
     case mismatch(found: LogPosition, expected: LogPosition)
     /// A later segment exists, and this one does not end with a SEAL.
     case unsealed
+    /// Not the bytes that the manifest names.
+    case digest
     /// Bytes behind a SEAL.
     case bytesAfterSeal
     /// The identity file is not what `initialize` wrote.
@@ -28,6 +30,12 @@ package enum LogDefect: Error, Equatable, Sendable {
     case missingState(besides: String)
     /// The log holds entries of a later term than the stored one: the vote is from the past.
     case voteBehindLog(stored: Term, log: Term)
+    /// No persist record is readable.
+    case persist
+    /// Neither this place nor the persist record that would tell what it is can be read.
+    case unjudgeable
+    /// A persist record, or a later segment, names another entry than the good one in the log.
+    case contradicted(by: LogPosition)
 }
 
 /// Why a log cannot be opened. Nothing was changed on the disk when it is not `.disk`.
@@ -39,6 +47,8 @@ package enum RecoveryFailure: Error, Equatable, Sendable {
     case foreign(expected: Identifier, found: Identifier)
     /// Something that was durable is damaged or missing; never skipped, never cut.
     case corrupt(file: String, offset: Int, defect: LogDefect)
+    /// Entries that were durable are damaged, and other nodes may have them.
+    case faulty(FaultyTail)
 }
 
 /// Why an entry cannot be read.

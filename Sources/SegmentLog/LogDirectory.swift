@@ -13,7 +13,7 @@ package enum LogDirectory {
         try disk.create(FileName.vote, byteCount: VoteRecord.fileSize)
         let vote = VoteRecord(counter: 1, vote: DurableVote(term: .zero, votedFor: nil))
         try vote.store(on: disk)
-        try disk.create(FileName.announcement, byteCount: Announcement.fileSize)
+        try PersistFile.make(on: disk)
         try disk.create(FileName.newIdentity, byteCount: DiskIdentity.encodedSize)
         try disk.write([identity.encoded], to: FileName.newIdentity, at: 0)
         try disk.rename(FileName.newIdentity, to: FileName.identity)
@@ -35,10 +35,16 @@ package enum LogDirectory {
                     operation: "initialize", file: FileName.vote, code: DiskError.exists)
             }
         }
-        for name in [FileName.vote, FileName.announcement, FileName.newIdentity]
+        for name in [FileName.vote, FileName.persist, FileName.newIdentity]
         where names.contains(name) {
             try disk.remove(name)
         }
+    }
+
+    /// The counter of the newest persist record.
+    package static func persistCounter(on disk: some Disk) throws(DiskError) -> UInt64 {
+        let bytes = try disk.contents(of: FileName.persist) ?? []
+        return PersistFile(bytes.span)?.newest.counter ?? 0
     }
 
     /// Reads and verifies everything, and changes nothing.
@@ -52,15 +58,16 @@ package enum LogDirectory {
 
     /// Opens the log: verifies everything, cuts what is torn, and makes durable what it returns.
     ///
-    /// Throws before it changes anything when something durable is damaged. May be cut short
-    /// anywhere and run again.
+    /// Throws before it changes anything when something durable is damaged: `.faulty` when other
+    /// nodes may have it. May be cut short anywhere and run again.
     package static func recover(
         disk: some Disk, clusterID: Identifier? = nil, settings: LogSettings = LogSettings()
     ) throws(RecoveryFailure) -> Recovered {
+        try recovering { () throws(DiskError) in try FetchedFiles.finish(on: disk) }
         let inspection = try Inspection(
             disk: disk, clusterID: clusterID, heldSegments: settings.heldSegments)
-        do { try inspection.repair(settings: settings) } catch { throw .disk(error) }
-        return inspection.recovered
+        if let faulty = inspection.recovered.faulty { throw .faulty(faulty) }
+        do { return try inspection.repair(settings: settings) } catch { throw .disk(error) }
     }
 }
 
@@ -77,7 +84,14 @@ package struct Recovered: Equatable, Sendable {
     package let vote: DurableVote
     package let identity: DiskIdentity
     package let cut: TornTail?
+    /// Something that was durable and is damaged; the catalogue ends before it.
+    package let faulty: FaultyTail?
+    /// Copies of persist records that are damaged, each the lesser half of two. Made good by
+    /// `recover`.
+    package let damagedCopies: Int
     let voteCounter: UInt64
+    /// Of the newest persist record.
+    package var persistCounter: UInt64
     /// The newest state table that is whole; nil: the log is applied from its first entry on.
     package let state: StateTableFile?
     /// Archived segments whose files are not there, or not of their length.

@@ -32,11 +32,17 @@ package enum FileName {
     package static let identity = "identity"
     static let newIdentity = "identity.new"
     package static let vote = "vote"
-    package static let announcement = "announcement"
+    /// How far the log was durable (`PersistRecord`).
+    package static let persist = "persist"
     package static let spare = "spare.segment"
     static let segmentSuffix = ".segment"
     /// Of a file that is being written beside the one whose place it takes.
     static let newSuffix = ".new"
+
+    /// Of a file of a peer's archive that is not yet this node's.
+    static let fetchedSuffix = ".fetched"
+    /// Of one that is whole.
+    static let verifiedSuffix = ".verified"
 
     /// One of the two copies of the manifest.
     package static func manifest(_ copy: Int) -> String { "manifest.\(copy)" }
@@ -57,7 +63,7 @@ package enum FileName {
     /// Whether the file was being written when a crash came. The vote's is not among them: identity
     /// comes last when a directory is made, and what is left of an attempt is removed there.
     static func isUnfinished(_ name: String) -> Bool {
-        name.hasSuffix(newSuffix) && name != Announcement.newName && name != newIdentity
+        name.hasSuffix(newSuffix) && name != PersistRecord.newName && name != newIdentity
     }
 
     /// Twenty decimal digits, so that the names' order is the numbers'.

@@ -31,6 +31,8 @@ package struct TruncationPlan: Equatable, Sendable {
     package let removed: [LogIndex]
     /// The segment that loses its end after those are gone; open for appending again.
     package let cut: Cut?
+    /// Where the log ends then; a persist record says so before anything is removed.
+    package let end: DurableEnd
 }
 
 /// One thing for the log writer to do. Done in order.

@@ -10,8 +10,9 @@ package struct LogWriter<D: Disk> {
     private var voteCounter: UInt64
     private var term: Term
     private var hasSpare = false
-    private var hasAnnouncement = false
     private var hasFailed = false
+    /// The truncation that may go on, because a persist record of it is durable.
+    private var announced: DurableEnd?
 
     /// Continues where `recover` left the directory.
     package init(disk: D, settings: LogSettings, recovered: Recovered) {
@@ -21,26 +22,45 @@ package struct LogWriter<D: Disk> {
         term = recovered.vote.term
     }
 
-    /// Does all of `tasks`. Everything is durable on return.
-    ///
-    /// Entries that lie next to each other are written as one group.
-    package mutating func perform(_ tasks: [LogTask]) throws(DiskError) {
-        precondition(!hasFailed, "the log writer was used after a failure")
-        hasFailed = true
+    /// Does all of `tasks`, with a persist record after each step. Everything is durable on return.
+    package mutating func perform(
+        _ tasks: [LogTask], marking persist: inout PersistWriter<D>
+    ) throws(DiskError) {
         var position = 0
         while position < tasks.count {
-            switch tasks[position] {
-            case .append:
-                position = try writeGroup(of: tasks, from: position)
-            case .truncate(let plan):
-                try truncate(plan)
-                position += 1
-            case .storeVote(let vote):
-                try store(vote)
-                position += 1
-            }
+            let step = try advance(tasks, from: position)
+            hasFailed = true
+            if let end = step.end { try persist.write(end) }
+            hasFailed = false
+            position += step.taskCount
+        }
+    }
+
+    /// Does the next of `tasks`, from `position` on, as far as one write goes.
+    ///
+    /// What it says it did is durable on return, but is *done* only when a persist record of
+    /// `step.end` is durable too. Others may write that while this writer goes on.
+    package mutating func advance(
+        _ tasks: [LogTask], from position: Int
+    ) throws(DiskError) -> LogStep {
+        precondition(!hasFailed, "the log writer was used after a failure")
+        hasFailed = true
+        let step: LogStep
+        switch tasks[position] {
+        case .append: step = try writeGroup(of: tasks, from: position)
+        case .truncate(let plan) where announced != plan.end:
+            announced = plan.end
+            step = LogStep(taskCount: 0, end: plan.end)
+        case .truncate(let plan):
+            try truncate(plan)
+            announced = nil
+            step = LogStep(taskCount: 1, end: nil)
+        case .storeVote(let vote):
+            try store(vote)
+            step = LogStep(taskCount: 1, end: nil)
         }
         hasFailed = false
+        return step
     }
 
     /// Whether no file waits for the next segment.
@@ -70,10 +90,10 @@ package struct LogWriter<D: Disk> {
 
     // MARK: - Appending
 
-    /// Writes the longest group that begins at `start`, and returns the position after it.
+    /// Writes the longest group that begins at `start`.
     private mutating func writeGroup(
         of tasks: [LogTask], from start: Int
-    ) throws(DiskError) -> Int {
+    ) throws(DiskError) -> LogStep {
         var parts: [[UInt8]] = []
         var first: Place?
         var last: Place?
@@ -97,19 +117,13 @@ package struct LogWriter<D: Disk> {
         }
         guard let first, let last else { preconditionFailure("no entry at task \(start)") }
         try write(parts, from: first, through: last)
-        return start + parts.count
+        return LogStep(taskCount: parts.count, end: DurableEnd(last))
     }
 
     private mutating func write(
         _ parts: [[UInt8]], from first: Place, through last: Place
     ) throws(DiskError) {
         if let header = first.opens { try open(header) }
-        if parts.count > 1 {
-            let announcement = Announcement(
-                segment: first.segment, range: first.offset..<last.end)
-            try disk.write([announcement.encoded], to: FileName.announcement, at: 0)
-            hasAnnouncement = true
-        }
         try disk.write(parts, to: first.file, at: first.offset)
         if last.seals { try disk.resize(last.file, byteCount: last.end) }
     }
@@ -129,19 +143,14 @@ package struct LogWriter<D: Disk> {
 
     // MARK: - Truncating and voting
 
-    /// Newest first, so that what a crash leaves is a prefix of the log that was.
+    /// Newest first, so that what a crash leaves is a prefix of the log that was. The persist record
+    /// that voids those of the removed entries is durable already.
     private mutating func truncate(_ plan: TruncationPlan) throws(DiskError) {
         for segment in plan.removed { try disk.remove(FileName.segment(segment)) }
         if let cut = plan.cut {
             let name = FileName.segment(cut.segment)
             try disk.resize(name, byteCount: cut.byteCount)
             try disk.writeZeros(to: name, from: cut.byteCount, upTo: settings.segmentBytes)
-        }
-        // A group that was announced may have been cut: other entries will lie in its range.
-        if hasAnnouncement {
-            let none = [UInt8](repeating: 0, count: Announcement.encodedSize)
-            try disk.write([none], to: FileName.announcement, at: 0)
-            hasAnnouncement = false
         }
     }
 
@@ -151,6 +160,17 @@ package struct LogWriter<D: Disk> {
         term = vote.term
         try VoteRecord(counter: voteCounter, vote: vote).store(on: disk)
     }
+}
+
+/// What one step of the writer did.
+package struct LogStep: Equatable, Sendable {
+    /// Tasks that are done once a persist record of `end` is durable, and those of all steps
+    /// before it. None: the record must be durable before the next step.
+    package let taskCount: Int
+    /// Through where the log is durable now; nil when the step did not change it.
+    package let end: DurableEnd?
+
+    package var isBarrier: Bool { taskCount == 0 }
 }
 
 extension LogWriter: Sendable where D: Sendable {}

@@ -32,6 +32,12 @@ package struct Manifest: Equatable, Sendable {
     package private(set) var termRuns: [TermRun] = []
     /// The entry through which compaction commands have taken effect in `segments`.
     package private(set) var compactedThrough = LogIndex.zero
+    /// Persist records up to this counter are of a log that a peer's archive took the place of.
+    package private(set) var voidedRecords: UInt64 = 0
+
+    /// It was taken over from a peer, and that is not finished: segments behind it, and persist
+    /// records, are of the log that it replaced.
+    package private(set) var voidsTail = false
 
     package init(clusterID: Identifier) { self.clusterID = clusterID }
 
@@ -51,6 +57,13 @@ package struct Manifest: Equatable, Sendable {
         version += 1
     }
 
+    /// A peer's manifest as this node's: what its own persist records said until now is void.
+    package func takenOver(voidingRecords counter: UInt64) -> Manifest {
+        var manifest = self
+        manifest.voidedRecords = counter
+        return manifest
+    }
+
     /// Puts compacted segments in the place of those with the same first entries.
     package mutating func replace(with outputs: [SegmentDescriptor], through index: LogIndex) {
         for output in outputs {
@@ -63,6 +76,25 @@ package struct Manifest: Equatable, Sendable {
         }
         compactedThrough = max(compactedThrough, index)
         version += 1
+    }
+
+    /// Makes this, which a peer sent, the manifest after `own`.
+    package mutating func beginTakeover(from own: Manifest) {
+        version = max(version, own.version) + 1
+        voidsTail = true
+    }
+
+    mutating func endTakeover() {
+        version += 1
+        voidsTail = false
+    }
+
+    /// The end of the archive in the words of a persist record.
+    func end(isTruncation: Bool) -> DurableEnd {
+        guard let last = segments.last else { return .none }
+        return DurableEnd(
+            position: last.seal.position, checksum: last.seal.checksum, segment: last.firstIndex,
+            offset: last.byteCount, isTruncation: isTruncation)
     }
 
     /// The place in `segments` of the one that holds the entry.
@@ -89,10 +121,12 @@ package struct Manifest: Equatable, Sendable {
         hash.update(bytes, in: 0..<end)
         guard hash.finishDigest() == Digest(bytes, at: end) else { return nil }
         self.init(clusterID: Identifier(bytes, at: 16))
+        voidsTail = bytes.littleEndian(UInt32.self, at: 12) & 1 == 1
         var cursor = ByteCursor(32..<end)
         do {
             version = try cursor.integer(bytes)
             compactedThrough = LogIndex(try cursor.integer(bytes))
+            voidedRecords = try cursor.integer(bytes)
             for _ in 0..<(try cursor.integer(bytes, as: UInt32.self)) {
                 let segment = try SegmentDescriptor(&cursor, bytes)
                 guard segment.firstIndex == lastIndex.next,
@@ -113,10 +147,11 @@ package struct Manifest: Equatable, Sendable {
         var bytes: [UInt8] = []
         bytes.append(littleEndian: Self.magic)
         bytes.append(littleEndian: Self.format)
-        bytes.append(littleEndian: UInt32(0))
+        bytes.append(littleEndian: UInt32(voidsTail ? 1 : 0))
         clusterID.append(to: &bytes)
         bytes.append(littleEndian: version)
         bytes.append(littleEndian: compactedThrough.value)
+        bytes.append(littleEndian: voidedRecords)
         bytes.append(littleEndian: UInt32(segments.count))
         for segment in segments { segment.append(to: &bytes) }
         bytes.append(littleEndian: UInt32(termRuns.count))

@@ -107,6 +107,28 @@ package final class ArchiveReader<D: Disk> {
         return found
     }
 
+    /// The digests of the chunks of a segment of `manifest`; `place` counts its segments.
+    package func digests(
+        of place: Int, in manifest: Manifest
+    ) throws(ReadFailure) -> ChunkDigests {
+        let segment = manifest.segments[place]
+        let previous = place > 0 ? manifest.segments[place - 1] : nil
+        do {
+            if let places = try SegmentPlaces.load(segment, after: previous, from: disk, hash) {
+                return places.digests
+            }
+        } catch { throw .disk(error) }
+        var walk = try SegmentWalk(
+            disk, file: segment.file, byteCount: segment.byteCount,
+            expected: segment.header(after: previous), hashing: true)
+        while try walk.next() != nil {}
+        let digests = walk.digests()
+        guard digests.root(hash) == segment.digest else {
+            throw .corrupt(file: segment.file, offset: 0, defect: .digest)
+        }
+        return digests
+    }
+
     /// The entry with `index` of the archive.
     package func entry(
         at index: LogIndex, in manifest: Manifest

@@ -1,12 +1,8 @@
 import Bytes
 package import Records
 
-/// Reads one segment's bytes into the catalogue, and decides what its end is.
-///
-/// Torn or corrupt: the writer has at most one write in flight, and bytes behind the last entry
-/// are zeros. So a bad place in the last segment is the torn end of that write when no good entry
-/// follows it, or none beyond the group that was announced. Everything else had been written
-/// before something later was, so it was durable once: corrupt.
+/// Reads one segment's bytes into the catalogue, and says what its end is. What that means is
+/// decided by `TailJudgement`.
 struct SegmentScan {
     enum End: Equatable {
         /// A SEAL is the last entry, at the file's last byte.
@@ -15,13 +11,11 @@ struct SegmentScan {
         case sealedUncut
         /// Zeros, or nothing, follow the last entry.
         case open
-        /// What follows the last entry was never acknowledged.
-        case torn(LogDefect)
+        /// No good entry is where one belongs.
+        case bad(TailPlace, offset: Int, LogDefect)
     }
 
     let name: String
-    let isLast: Bool
-    let announcement: Announcement?
 
     /// Appends the segment's entries to `catalogue`. Nothing is written.
     func run(
@@ -29,9 +23,7 @@ struct SegmentScan {
     ) throws(RecoveryFailure) -> End {
         let expected = SegmentHeader(clusterID: catalogue.clusterID, after: catalogue.lastHeader)
         if let defect = headerDefect(bytes, expected: expected) {
-            guard defect.canBeTorn else { throw corrupt(at: 0, .header(defect)) }
-            try verifyTorn(bytes, at: 0, lastIndex: catalogue.lastIndex, defect: .header(defect))
-            return .torn(.header(defect))
+            return .bad(defect.place, offset: 0, .header(defect))
         }
         var offset = SegmentHeader.encodedSize
         while offset < bytes.count {
@@ -39,18 +31,19 @@ struct SegmentScan {
             do {
                 header = try EntryHeader(verifying: bytes, at: offset)
             } catch {
-                return try tail(of: bytes, at: offset, catalogue: catalogue, defect: error)
+                if isZero(bytes.extracting(offset..<bytes.count)) { return .open }
+                let place: TailPlace = bytes.hasSoundChecksum(at: offset) ? .unknown : .bad
+                return .bad(place, offset: offset, .entry(error))
             }
             guard header.follows(catalogue.lastHeader) else {
-                throw corrupt(
-                    at: offset,
+                return .bad(
+                    .stray, offset: offset,
                     .discontinuity(found: header.position, after: catalogue.lastPosition))
             }
             _ = catalogue.append(header)
             offset += header.byteCount
             if header.kind == .seal { return try afterSeal(bytes, at: offset) }
         }
-        guard isLast else { throw corrupt(at: offset, .unsealed) }
         return .open
     }
 
@@ -65,76 +58,35 @@ struct SegmentScan {
 
     private func afterSeal(_ bytes: Span<UInt8>, at offset: Int) throws(RecoveryFailure) -> End {
         if offset == bytes.count { return .sealed }
-        guard isLast, isZero(bytes.extracting(offset..<bytes.count)) else {
-            throw corrupt(at: offset, .bytesAfterSeal)
+        guard isZero(bytes.extracting(offset..<bytes.count)) else {
+            throw .corrupt(file: name, offset: offset, defect: .bytesAfterSeal)
         }
         return .sealedUncut
     }
 
-    private func tail(
-        of bytes: Span<UInt8>, at offset: Int, catalogue: Catalogue, defect: EntryDefect
-    ) throws(RecoveryFailure) -> End {
-        if isLast, isZero(bytes.extracting(offset..<bytes.count)) { return .open }
-        guard !bytes.hasSoundChecksum(at: offset) else {
-            throw corrupt(at: offset, .entry(defect))
-        }
-        try verifyTorn(
-            bytes, at: offset, lastIndex: catalogue.lastIndex, defect: .entry(defect))
-        return .torn(.entry(defect))
-    }
-
-    /// Throws `corrupt` unless what lies at `offset` is the torn end of the last write.
-    private func verifyTorn(
-        _ bytes: Span<UInt8>, at offset: Int, lastIndex: LogIndex, defect: LogDefect
-    ) throws(RecoveryFailure) {
-        guard isLast else { throw corrupt(at: offset, defect) }
-        var begin = offset + EntryHeader.alignment
-        if let announcement, FileName.segment(announcement.segment) == name,
-            announcement.range.contains(offset)
-        {
-            begin = max(begin, announcement.range.upperBound)
-        }
-        // The bad place is where an entry after `lastIndex` belongs, so a good one behind it has
-        // a higher index yet; a bad segment header stands in front of that very entry.
-        let bound = offset == 0 ? lastIndex : lastIndex.next
-        if findsEntry(in: bytes, from: begin, above: bound) { throw corrupt(at: offset, defect) }
-    }
-
-    /// Whether any entry that could be this log's lies at a multiple of 8 from `begin` on.
-    ///
-    /// Bytes that a client sent may look like one: then a torn end is taken for damage, the node
-    /// does not start, and nothing is lost.
-    private func findsEntry(
-        in bytes: Span<UInt8>, from begin: Int, above bound: LogIndex
-    ) -> Bool {
-        var offset = begin
+    /// The first good entry after index `bound` that lies at a multiple of 8 behind the header.
+    static func firstEntry(in bytes: Span<UInt8>, after bound: LogIndex) -> EntryHeader? {
+        var offset = SegmentHeader.encodedSize
         while offset + EntryHeader.encodedSize <= bytes.count {
-            if bytes[offset] == EntryHeader.format {
-                let index = LogIndex(bytes.littleEndian(at: offset + 16))
-                let furthest = bound.advanced(by: bytes.count / EntryHeader.encodedSize + 1)
-                if index > bound, index <= furthest,
-                    (try? EntryHeader(verifying: bytes, at: offset)) != nil
-                {
-                    return true
-                }
+            if bytes[offset] == EntryHeader.format,
+                LogIndex(bytes.littleEndian(at: offset + 16)) > bound,
+                let header = try? EntryHeader(verifying: bytes, at: offset)
+            {
+                return header
             }
             offset += EntryHeader.alignment
         }
-        return false
-    }
-
-    private func corrupt(at offset: Int, _ defect: LogDefect) -> RecoveryFailure {
-        .corrupt(file: name, offset: offset, defect: defect)
+        return nil
     }
 }
 
 extension SegmentHeaderDefect {
-    /// Whether a write that was cut may leave it. A sound header of another version, or of another
-    /// place, was written whole.
-    var canBeTorn: Bool {
+    /// A write that was cut leaves no sound header of another place or version.
+    fileprivate var place: TailPlace {
         switch self {
-        case .truncated, .zeroed, .magic, .checksum: true
-        case .format, .mismatch: false
+        case .truncated, .zeroed, .magic, .checksum: .bad
+        case .format: .unknown
+        case .mismatch: .stray
         }
     }
 }

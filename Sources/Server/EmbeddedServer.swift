@@ -37,7 +37,9 @@ package enum EmbeddedServer {
                 let server = try NodeServer(configuration)
                 if let socket = end.withLock({ $0.take() }) { try server.adopt(socket) }
                 started.put(.success(server.stopper))
-                try server.run()
+                guard try server.run() == .stopped else {
+                    throw NodeFailure("the files have to be opened anew: start it again")
+                }
                 outcome.put(nil)
             } catch {
                 started.put(.failure(NodeFailure("\(error)")))

@@ -24,6 +24,7 @@ package final class SimulatedDisk: Disk {
 
     private var state = SimulatedDiskState()
     private var fault: (operation: Int, kind: Fault)?
+    private var postponesNext = false
     private let capacity: Int?
     /// Every read of this file fails with EIO.
     package var unreadableFile: String?
@@ -51,13 +52,25 @@ package final class SimulatedDisk: Disk {
     /// Plans `kind` for the next operation that changes something.
     package func failNext(_ kind: Fault) { plan(kind, at: operationCount) }
 
+    /// The next operation returns while it is under way, as one that another thread does: it is
+    /// durable after `settlePostponed`.
+    package func postponeNext() { postponesNext = true }
+
+    /// What was postponed is finished.
+    package func settlePostponed() {
+        if !hasCrashed { state.settlePostponed() }
+    }
+
     /// Goes on after the process was killed: the page cache is as it was.
-    package func restart() { hasCrashed = false }
+    package func restart() {
+        hasCrashed = false
+        postponesNext = false
+    }
 
     /// Goes on after a loss of power: of what was not durable, any part remains.
     package func restartAfterPowerLoss(_ random: inout RandomSource) {
         state.losePower(&random)
-        hasCrashed = false
+        restart()
     }
 
     package func flipBit(_ bit: Int, of name: String) {
@@ -168,7 +181,8 @@ package final class SimulatedDisk: Disk {
             throw DiskError(operation: operation, file: name, code: DiskError.noSpace)
         }
         change(&state)
-        state.settle()
+        if postponesNext { state.postpone() } else { state.settle() }
+        postponesNext = false
     }
 
     private func existingByteCount(

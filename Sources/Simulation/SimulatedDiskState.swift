@@ -27,6 +27,8 @@ struct SimulatedDiskState {
     /// Earlier states of the directory, the durable one first; empty when all is durable.
     private var earlierNames: [[String: Int]] = []
     private var pending: [Pending] = []
+    /// The same of operations that go on while others are done.
+    private var postponed: [Pending] = []
 
     var names: [String] { cachedNames.keys.sorted() }
     var byteCount: Int { cachedNames.values.reduce(0) { $0 + (files[$1]?.cached.count ?? 0) } }
@@ -109,6 +111,17 @@ struct SimulatedDiskState {
         pending = []
     }
 
+    mutating func postpone() {
+        postponed += pending
+        pending = []
+    }
+
+    mutating func settlePostponed() {
+        pending = postponed
+        postponed = []
+        settle()
+    }
+
     /// Of what is not durable, any part stays.
     mutating func losePower(_ random: inout RandomSource) {
         if !earlierNames.isEmpty {
@@ -125,6 +138,7 @@ struct SimulatedDiskState {
             }
         }
         pending = []
+        postponed = []
     }
 
     /// Changes bytes behind everybody's back, as read and as durable.

@@ -100,8 +100,8 @@ struct ScriptedCluster {
             switch delivery {
             case .receipt(let exchange, let item, let receipt):
                 "\(exchange.value).\(item) revision \(receipt.revision)"
-            case .notAppended(let exchange, let item, let isUnknown):
-                "\(exchange.value).\(item) \(isUnknown ? "unknown" : "none")"
+            case .notAppended(let exchange, let item, let why):
+                "\(exchange.value).\(item) \(why)"
             case .rows(let exchange, let head, let rows):
                 "\(exchange.value) \(head.outcome) \(String(decoding: rows, as: UTF8.self))"
             case .noRows(let exchange): "\(exchange.value) no rows"

@@ -19,6 +19,7 @@ struct ScriptedNode {
     let settings: ReplicaSettings
     var replica: Replica
     var writer: LogWriter<SimulatedDisk>
+    var persist: PersistWriter<SimulatedDisk>
     var maintainer: Maintainer<SimulatedDisk>
     var outcome = ReplicaOutcome()
     var now = Instant(nanoseconds: 1_000_000_000)
@@ -53,9 +54,10 @@ struct ScriptedNode {
         let recovered = try LogDirectory.recover(
             disk: disk, clusterID: Self.cluster, settings: settings.log)
         replica = try Replica(
-            recovered: recovered, source: SimulatedEntrySource(disk: disk), settings: settings,
+            recovered: recovered, source: ArchiveSource(disk: disk), settings: settings,
             key: [UInt8](repeating: 5, count: 32), seed: 3, now: now)
         writer = LogWriter(disk: disk, settings: settings.log, recovered: recovered)
+        persist = PersistWriter(disk: disk, recovered: recovered)
         maintainer = Maintainer(disk: disk, manifest: recovered.catalogue.archive)
     }
 
@@ -93,7 +95,7 @@ struct ScriptedNode {
         while !tasks.isEmpty {
             let work = tasks
             tasks = []
-            try writer.perform(work)
+            try writer.perform(work, marking: &persist)
             replica.written(work.count, now: now, into: &outcome)
             turn()
             for task in maintenance {
@@ -241,7 +243,7 @@ struct ScriptedNode {
     mutating func rows() throws -> [(head: RowsHead, rows: [History.Row])] {
         for job in reads {
             var bytes: [UInt8] = []
-            job.run(SimulatedEntrySource(disk: disk), leaf: &leaf, into: &bytes)
+            job.run(ArchiveSource(disk: disk), leaf: &leaf, into: &bytes)
             sent.append((.client(job.client), bytes))
         }
         reads = []

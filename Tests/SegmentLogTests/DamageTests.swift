@@ -1,40 +1,13 @@
 import Bytes
 import Records
-import SegmentLog
 import Simulation
 import Testing
+
+@testable import SegmentLog
 
 struct DamageTests {
     private let settings = LogSettings(segmentBytes: 1_024)
     private let firstFile = "00000000000000000001.segment"
-
-    /// Where entry `index` of the log begins in its segment.
-    private func offset(_ log: TestLog, _ index: UInt64) throws -> Int {
-        try #require(log.catalogue.place(of: LogIndex(index))).offset
-    }
-
-    @Test func `every flipped bit of the last segment is damage, or in its last entry`() throws {
-        var log = try TestLog(settings: settings)
-        try log.appendEach([30, 90, 0, 200])
-        let last = try offset(log, 4)
-        var damaged = 0
-        for bit in 0..<(1_024 * 8) {
-            log.disk.flipBit(bit, of: firstFile)
-            let isSettled = bit / 8 < last
-            if isSettled {
-                #expect(corruptFile(of: log.disk) == firstFile, "bit \(bit)")
-                damaged += 1
-            } else {
-                let found = try LogDirectory.inspect(disk: log.disk)
-                let isLast = bit / 8 < log.catalogue.activeSegmentByteCount
-                #expect(found.catalogue.lastIndex.value == (isLast ? 3 : 4), "bit \(bit)")
-                #expect(found.cut?.file == firstFile, "bit \(bit)")
-            }
-            log.disk.flipBit(bit, of: firstFile)
-        }
-        #expect(damaged == last * 8)
-        #expect(failure(of: log.disk) == nil)
-    }
 
     @Test func `every flipped bit of a sealed segment is damage`() throws {
         var log = try TestLog(settings: settings)
@@ -65,7 +38,10 @@ struct DamageTests {
     @Test func `a last segment of any length keeps exactly its whole entries`() throws {
         var log = try TestLog(settings: settings)
         try log.append([30, nil])
+        let sealed = log.catalogue.end()
         try log.appendEach([90, 0, 200])
+        // Nothing of the last segment was acknowledged.
+        try PersistFile.fill(FileName.persist, after: 100, end: sealed, on: log.disk)
         let file = "00000000000000000003.segment"
         let whole = try #require(log.disk.contents(of: file))
         let ends = try (3...5).map { index in
@@ -107,35 +83,17 @@ struct DamageTests {
         }
     }
 
-    @Test func `a bad entry inside an announced group is torn, after the group it is not`() throws {
-        var log = try TestLog()
-        try log.append([10])
-        try log.append([100, 100, 100])
-        let bit = try (offset(log, 2) + 60) * 8
-        log.disk.flipBit(bit, of: firstFile)
-        #expect(try LogDirectory.inspect(disk: log.disk).catalogue.lastIndex == LogIndex(1))
-        log.disk.flipBit(bit, of: firstFile)
-        try log.append([10])
-        log.disk.flipBit(bit, of: firstFile)
-        #expect(corruptFile(of: log.disk) == firstFile)
-    }
-
-    @Test func `a recovered log owes no group the benefit of the doubt`() throws {
-        var log = try TestLog()
-        try log.append([10])
-        try log.append([100, 100, 100])
-        let reopened = try log.reopened()
-        reopened.disk.flipBit(try (offset(log, 2) + 60) * 8, of: firstFile)
-        #expect(corruptFile(of: reopened.disk) == firstFile)
-    }
-
     @Test func `a missing segment is named`() throws {
         var log = try TestLog()
         try log.append([10, nil, 20, nil, 30])
         for name in ["00000000000000000001.segment", "00000000000000000003.segment"] {
             let disk = SimulatedDisk(copying: log.disk)
             try disk.remove(name)
-            #expect(failure(of: disk) == .corrupt(file: name, offset: 0, defect: .missing))
+            guard case .faulty(let faulty) = failure(of: disk) else {
+                Issue.record("\(String(describing: failure(of: disk)))")
+                return
+            }
+            #expect(faulty.file == name && faulty.defect == .missing)
         }
     }
 
@@ -148,12 +106,13 @@ struct DamageTests {
         let whole = try #require(log.disk.contents(of: firstFile))
         bytes += whole[64...]
         log.disk.replace(firstFile, with: bytes)
-        guard
-            case .corrupt(firstFile, 0, .header(.mismatch)) = failure(of: log.disk)
+        guard case .faulty(let faulty) = failure(of: log.disk),
+            case .header(.mismatch) = faulty.defect
         else {
             Issue.record("\(String(describing: failure(of: log.disk)))")
             return
         }
+        #expect(faulty.file == firstFile && faulty.offset == 0)
     }
 
     @Test func `a sound entry that does not continue the log is damage even at its end`() throws {

@@ -61,7 +61,7 @@ struct DirectoryTests {
             }
             operation += 1
         }
-        #expect(operation == 7)
+        #expect(operation == 9)
     }
 
     @Test func `a directory that holds a log, or a vote, is not initialized again`() throws {
@@ -115,12 +115,11 @@ struct DirectoryTests {
                     defect: .voteBehindLog(stored: .zero, log: Term(5))))
     }
 
-    @Test func `a missing announcement is damage`() throws {
+    @Test func `missing persist records are damage`() throws {
         let log = try TestLog()
-        try log.disk.remove("announcement")
+        try log.disk.remove("persist")
         #expect(
-            failure(of: log.disk)
-                == .corrupt(file: "announcement", offset: 0, defect: .missing))
+            failure(of: log.disk) == .corrupt(file: "persist", offset: 0, defect: .missing))
     }
 
     @Test func `a log opens on a full disk, and grows again when there is room`() throws {

@@ -22,7 +22,7 @@ struct SegmentFormatTests {
         for entry in [genesis, events, seal] {
             tasks.append(.append(entry.bytes, at: log.catalogue.append(entry.header)))
         }
-        try log.writer.perform(tasks)
+        try log.perform(tasks)
         return log
     }
 
@@ -53,7 +53,7 @@ struct SegmentFormatTests {
             ])
     }
 
-    @Test func `format 1 of vote, identity and announcement is these bytes`() throws {
+    @Test func `format 1 of vote and identity is these bytes`() throws {
         let log = try exampleLog()
         let vote = try #require(log.disk.contents(of: "vote"))
         #expect(vote.count == 8_192)
@@ -67,12 +67,6 @@ struct SegmentFormatTests {
             Hex.encode(identity)
                 == "444159424b49444e010000000300000008070605040302011817161514131211"
                 + "150000000000000016000000000000000000000000000000000000006a412c4f")
-        let announcement = try #require(log.disk.contents(of: "announcement"))
-        #expect(announcement.count == 4_096)
-        #expect(
-            Hex.encode(Array(announcement[..<64]))
-                == "444159424b475250010000000000000001000000000000004000000000000000"
-                + "f8000000000000000000000000000000000000000000000000000000a137f7e4")
     }
 
     @Test func `a segment header says again what it was made of`() throws {

@@ -19,6 +19,8 @@ enum Invocation {
     case help
     case one(seed: UInt64, bug: String?, traces: Bool)
     case many(SeedRange)
+    /// Crash scripts of that many seeds, and every flipped bit.
+    case crashPoints(SeedRange)
 
     static let text = """
         Runs whole clusters on simulated machines; a run is a function of its seed.
@@ -29,6 +31,10 @@ enum Invocation {
                                                  with --bug 0 when a seed finds it
         simulate --hours H [--from SEED] [--jobs J]
                                                  as many seeds as fit H hours, reporting
+        simulate --crash-points N [--from SEED] [--jobs J]
+                                                 N crash scripts of each part that writes files, cut
+                                                 inside every operation; every flipped bit and every
+                                                 length of a segment: 0 when all recovers
 
         --trace  prints everything that happens
         --jobs   threads, 2 when not given
@@ -40,6 +46,7 @@ enum Invocation {
         var range = SeedRange()
         var seed: UInt64?
         var traces = false
+        var cutsEverywhere = false
         var place = 0
         func value() throws(UsageFault) -> String {
             place += 1
@@ -59,6 +66,9 @@ enum Invocation {
             case "--jobs": range.jobs = Int(clamping: try Self.number(try value()))
             case "--bug": range.bug = try Self.bug(try value())
             case "--trace": traces = true
+            case "--crash-points":
+                range.count = try Self.number(try value())
+                cutsEverywhere = true
             case "--hours":
                 guard let hours = Double(try value()), hours > 0 else {
                     throw UsageFault(text: "--hours needs a number above 0")
@@ -78,7 +88,7 @@ enum Invocation {
             guard range.count != nil || range.hours != nil else {
                 throw UsageFault(text: "a seed, --seeds or --hours is missing")
             }
-            self = .many(range)
+            self = cutsEverywhere ? .crashPoints(range) : .many(range)
         }
     }
 

@@ -13,4 +13,5 @@ case .help: print(Invocation.text)
 case .one(let seed, let bug, let traces):
     Process.exit(try OneSeed.run(seed, bug: bug, traces: traces))
 case .many(let range): Process.exit(try ManySeeds(range).run())
+case .crashPoints(let range): Process.exit(try CrashPoints(range).run())
 }

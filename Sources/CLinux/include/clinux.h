@@ -79,6 +79,8 @@ int daybook_file_status_at(int directory, const char *name, struct daybook_file_
 int daybook_file_status_of(int descriptor, struct daybook_file_status *status);
 /// Bytes that this user may still write to the file system.
 int64_t daybook_free_bytes(int descriptor);
+/// Bytes of the file system.
+int64_t daybook_total_bytes(int descriptor);
 
 // The process.
 /// Blocks SIGTERM, SIGINT and SIGHUP for this thread and those it starts later, ignores SIGPIPE,

@@ -53,10 +53,24 @@ package enum ClusterStatus {
         object.member("last_index", status?.lastIndex.value ?? 0, to: &output)
         object.member("next_sequence", status?.nextSequence.value ?? 0, to: &output)
         object.member("log_bytes", status?.logBytes ?? 0, to: &output)
+        append(status?.storage ?? StorageStatus(), &object, to: &output)
         if let leader, let durable {
             let lag = leader.lastIndex.value - min(durable.value, leader.lastIndex.value)
             object.member("lag_entries", lag, to: &output)
         }
         object.close(to: &output)
+    }
+
+    private static func append(
+        _ storage: StorageStatus, _ object: inout JSONObjectWriter, to output: inout [UInt8]
+    ) {
+        object.member("segments", UInt64(storage.segments), to: &output)
+        object.member("archived_through", storage.archivedThrough.value, to: &output)
+        object.member("disk_free_bytes", storage.disk.free, to: &output)
+        object.member("disk_total_bytes", storage.disk.total, to: &output)
+        object.member("disk_watermark_bytes", storage.disk.watermark, to: &output)
+        object.member("disk_low", storage.disk.isLow, to: &output)
+        object.member("bytes_per_day", storage.bytesPerDay, to: &output)
+        if let days = storage.daysLeft { object.member("days_left", days, to: &output) }
     }
 }

@@ -109,11 +109,12 @@ package struct GatewayMetrics: Sendable {
         }
         text.metric("daybook_node_log_bytes", "gauge", "Bytes of the node's log.")
         for node in nodes { text.sample("{node=\"\(node.id)\"}", node.status?.logBytes ?? 0) }
+        StorageMetrics.append(nodes, to: &text)
     }
 }
 
 /// Builds the text line by line.
-private struct Exposition {
+struct Exposition {
     var text = ""
     private var name = ""
 

@@ -109,6 +109,19 @@ package struct Refusal: Error, Equatable, Sendable {
         self.isOutcomeUnknown = isOutcomeUnknown
     }
 
+    /// An event was not appended, or nobody knows.
+    package init(_ why: NotAppended) {
+        switch why {
+        case .none: self.init(.notReady)
+        case .unknown: self.init(.notReady, isOutcomeUnknown: true)
+        case .full:
+            self.init(
+                .notReady,
+                "The disks of the cluster are nearly full, so no events are taken. Reads go on; "
+                    + "send it again when there is room.")
+        }
+    }
+
     /// What the faults of a request come to: a missing parameter goes first.
     static func judging(_ faults: [ParameterFault]) -> Refusal {
         let isMissing = faults.contains { $0.kind == .missing }

@@ -19,12 +19,22 @@ package struct ExchangeID: Hashable, Sendable {
 /// What came of a request that went to the cluster.
 package enum Delivery: Sendable {
     case receipt(ExchangeID, item: Int, Receipt)
-    case notAppended(ExchangeID, item: Int, isUnknown: Bool)
+    case notAppended(ExchangeID, item: Int, NotAppended)
     case rows(ExchangeID, RowsHead, rows: [UInt8])
     case noRows(ExchangeID)
     case command(ExchangeID, CommandReply.Outcome)
     /// `wasSo`: it was so before anybody did anything for it.
     case cluster(ExchangeID, ClusterReply.Outcome, wasSo: Bool)
+}
+
+/// Why there is no receipt.
+package enum NotAppended: Equatable, Sendable {
+    /// Nothing was appended.
+    case none
+    /// It may have been.
+    case unknown
+    /// Nothing was appended: the cluster's disks are short of room.
+    case full
 }
 
 /// The gateway's side of the cluster: finds the leader, follows changes, sends again what was not
@@ -260,7 +270,14 @@ package struct ClusterClient {
             batches[place].mayBeAppended = true
             batches[place].node = nil
             update(node) { $0.isRefusing = true }
-        case .none:
+        case .full where !batches[place].mayBeAppended:
+            guard batches[place].node == node else { return }
+            let batch = batches.remove(at: place)
+            waitingBytes -= batch.eventBytes
+            for waiter in batch.waiters {
+                deliveries.append(.notAppended(waiter.exchange, item: waiter.item, .full))
+            }
+        case .none, .full:
             guard batches[place].node == node else { return }
             batches[place].node = nil
             update(node) { $0.isRefusing = true }
@@ -357,7 +374,8 @@ package struct ClusterClient {
             let isUnknown = batch.mayBeAppended || batch.node != nil
             for waiter in batch.waiters {
                 deliveries.append(
-                    .notAppended(waiter.exchange, item: waiter.item, isUnknown: isUnknown))
+                    .notAppended(
+                        waiter.exchange, item: waiter.item, isUnknown ? .unknown : .none))
             }
         }
         for query in queries where query.deadline <= now {

@@ -194,10 +194,10 @@ extension GatewayServer {
             count(receipt)
             guard let connection = connection(exchange) else { return }
             deliver(receipt, item: item, connection, now: now)
-        case .notAppended(let exchange, let item, let isUnknown):
+        case .notAppended(let exchange, let item, let why):
             metrics.refusedEvents += 1
             guard let connection = connection(exchange) else { return }
-            deliverFailure(item: item, isUnknown: isUnknown, connection, now: now)
+            deliverFailure(item: item, why, connection, now: now)
         case .rows(let exchange, let head, let rows):
             guard let connection = connection(exchange) else { return }
             deliver(head, rows, connection, now: now)
@@ -257,9 +257,9 @@ extension GatewayServer {
     }
 
     private func deliverFailure(
-        item: Int, isUnknown: Bool, _ connection: ClientConnection, now: Instant
+        item: Int, _ why: NotAppended, _ connection: ClientConnection, now: Instant
     ) {
-        let refusal = Refusal(.notReady, isOutcomeUnknown: isUnknown)
+        let refusal = Refusal(why)
         switch connection.exchange {
         case .event:
             respond(

@@ -1,8 +1,8 @@
 import Linux
 import SegmentLog
 
-/// The one thread that writes this node's log: it takes all tasks that wait, does them with as few
-/// writes as they allow, and says how many are done.
+/// The thread that writes this node's log: it takes all tasks that wait, does them with as few
+/// writes as they allow, and says how many are done once their persist records are durable too.
 final class LogThread: Sendable {
     enum Work: Sendable {
         case tasks([LogTask])
@@ -16,14 +16,16 @@ final class LogThread: Sendable {
     typealias Report = @Sendable (Result<Int, DiskError>) -> Void
 
     private let work: Mailbox<Work>
+    private let ended: Mailbox<Bool>
 
-    /// Starts the thread. `report` is called on it: with the count of tasks done, or a failure,
-    /// after which nothing more is done.
+    /// Starts the thread, and those that help it. `report` is called on one of them: with the count
+    /// of tasks done, in their order, or a failure, after which nothing more is done.
     init(
         directory: String, settings: LogSettings, recovered: Recovered, report: @escaping Report
     ) throws(SystemError) {
         let work = try Mailbox<Work>(isBlocking: true)
-        self.work = work
+        let ended = try Mailbox<Bool>(isBlocking: true)
+        (self.work, self.ended) = (work, ended)
         let spares = try SpareThread(directory: directory, settings: settings) { result in
             switch result {
             case .success(let isMade): work.put(isMade ? .spareReady : .spareMissing)
@@ -32,12 +34,16 @@ final class LogThread: Sendable {
         }
         let disk = try DirectoryDisk(path: directory)
         let writer = LogWriter(disk: disk, settings: settings, recovered: recovered)
+        let persist = try PersistThread(
+            directory: directory, recovered: recovered, report: report)
         let thread = try Thread.start(name: "log-writer") {
             do throws(DiskError) {
-                try Self.run(writer, work, spares, report)
+                try Self.run(writer, disk, work, spares, persist)
             } catch {
                 report(.failure(error))
             }
+            persist.stop()
+            ended.put(true)
         }
         _ = consume thread
     }
@@ -45,12 +51,16 @@ final class LogThread: Sendable {
     /// Takes tasks to do, in order.
     func perform(_ tasks: [LogTask]) { work.put(.tasks(tasks)) }
 
-    /// Ends the thread once all tasks are done.
-    func stop() { work.put(.stop) }
+    /// Returns when all tasks are done and nothing is written any more.
+    func stop() {
+        work.put(.stop)
+        var signs: [Bool] = []
+        ended.waitAndTake(into: &signs)
+    }
 
     private static func run(
-        _ initial: LogWriter<DirectoryDisk>, _ work: Mailbox<Work>, _ spares: SpareThread,
-        _ report: Report
+        _ initial: LogWriter<DirectoryDisk>, _ disk: DirectoryDisk, _ work: Mailbox<Work>,
+        _ spares: SpareThread, _ persist: PersistThread
     ) throws(DiskError) {
         var writer = initial
         var waiting: [Work] = []
@@ -77,11 +87,26 @@ final class LogThread: Sendable {
                 }
             }
             if !tasks.isEmpty {
-                try writer.perform(tasks)
+                try perform(tasks, &writer, disk, work, persist)
                 lacksRoom = false
-                report(.success(tasks.count))
             }
             if isLast { return spares.stop() }
+        }
+    }
+}
+
+extension LogThread {
+    /// Does all of `tasks`; they are reported as they become durable with their persist records.
+    private static func perform(
+        _ tasks: [LogTask], _ writer: inout LogWriter<DirectoryDisk>, _ disk: DirectoryDisk,
+        _ work: Mailbox<Work>, _ persist: PersistThread
+    ) throws(DiskError) {
+        var position = 0
+        while position < tasks.count {
+            let step = try writer.advance(tasks, from: position)
+            position += step.taskCount
+            try persist.finish(
+                step, on: disk, isLast: position == tasks.count && work.isEmpty)
         }
     }
 }
@@ -89,6 +114,7 @@ final class LogThread: Sendable {
 /// The thread that zeroes the next segment's file while the log writer goes on.
 final class SpareThread: Sendable {
     private let requests: Mailbox<Bool>
+    private let ended: Mailbox<Bool>
 
     /// `report` is called on the thread: true when a spare is there, false when the disk has no room.
     init(
@@ -96,13 +122,17 @@ final class SpareThread: Sendable {
         report: @escaping @Sendable (Result<Bool, DiskError>) -> Void
     ) throws(SystemError) {
         let requests = try Mailbox<Bool>(isBlocking: true)
-        self.requests = requests
+        let ended = try Mailbox<Bool>(isBlocking: true)
+        (self.requests, self.ended) = (requests, ended)
         let thread = try Thread.start(name: "spare") {
             var waiting: [Bool] = []
             while true {
                 waiting.removeAll(keepingCapacity: true)
                 requests.waitAndTake(into: &waiting)
-                guard !waiting.contains(false) else { return }
+                guard !waiting.contains(false) else {
+                    ended.put(true)
+                    return
+                }
                 do throws(DiskError) {
                     try Self.make(directory, settings)
                     report(.success(true))
@@ -119,7 +149,12 @@ final class SpareThread: Sendable {
 
     func ask() { requests.put(true) }
 
-    func stop() { requests.put(false) }
+    /// Returns when no file is made any more.
+    func stop() {
+        requests.put(false)
+        var signs: [Bool] = []
+        ended.waitAndTake(into: &signs)
+    }
 
     private static func make(
         _ directory: String, _ settings: LogSettings

@@ -8,6 +8,7 @@ final class MaintenanceThread: Sendable {
 
     /// Tasks to do, in order; nil ends the thread.
     let tasks: Mailbox<MaintenanceTask?>
+    private let ended: Mailbox<Bool>
 
     /// Starts the thread. `report` is called on it with what came of each task, or a failure, after
     /// which nothing more is done.
@@ -15,7 +16,8 @@ final class MaintenanceThread: Sendable {
         directory: String, manifest: Manifest, report: @escaping Report
     ) throws(SystemError) {
         let tasks = try Mailbox<MaintenanceTask?>(isBlocking: true)
-        self.tasks = tasks
+        let ended = try Mailbox<Bool>(isBlocking: true)
+        (self.tasks, self.ended) = (tasks, ended)
         let disk = try DirectoryDisk(path: directory)
         let initial = Maintainer(disk: disk, manifest: manifest)
         let thread = try Thread.start(name: "maintenance") {
@@ -24,8 +26,16 @@ final class MaintenanceThread: Sendable {
             } catch {
                 report(.failure(error))
             }
+            ended.put(true)
         }
         _ = consume thread
+    }
+
+    /// Returns when what was begun is done.
+    func stop() {
+        tasks.put(nil)
+        var signs: [Bool] = []
+        ended.waitAndTake(into: &signs)
     }
 
     private static func run(

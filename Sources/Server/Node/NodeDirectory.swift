@@ -44,7 +44,9 @@ package enum NodeDirectory {
         }
         var catalogue = recovered.catalogue
         var writer = LogWriter(disk: disk, settings: LogSettings(), recovered: recovered)
-        try writer.perform([.append(entry.bytes, at: catalogue.append(entry.header))])
+        var persist = PersistWriter(disk: disk, recovered: recovered)
+        try writer.perform(
+            [.append(entry.bytes, at: catalogue.append(entry.header))], marking: &persist)
         _ = consume lock
     }
 
@@ -58,6 +60,12 @@ package enum NodeDirectory {
         } catch .corrupt(let file, let offset, let defect) {
             throw NodeFailure(
                 "\(path)/\(file) is damaged at offset \(offset): \(defect). Nothing was changed. "
+                    + "Restore the file from another node or a backup")
+        } catch .faulty(let faulty) {
+            throw NodeFailure(
+                "\(path)/\(faulty.file) is damaged at offset \(faulty.offset): \(faulty.defect). "
+                    + "Entries from \(faulty.firstIndex) to \(faulty.lastPosition.index) were "
+                    + "durable here and cannot all be read. Nothing was changed. "
                     + "Restore the file from another node or a backup")
         }
         guard !recovered.catalogue.isEmpty else {

@@ -59,12 +59,17 @@ package final class NodeServer {
     var queued: [FrameConnection] = []
     /// Told to stop; until then at most it waits for another node to lead.
     private var stopDeadline: Instant?
+    private var wantsReopening = false
+    /// To see how much room there is.
+    private let disk: DirectoryDisk
+    private var diskDeadline = Instant.zero
     /// Held until the process ends: two processes on one directory are refused.
     private let lock: FileDescriptor
 
     /// Opens the directory, recovers the log and listens. Throws a NodeFailure that says what to do.
     package init(_ configuration: NodeConfiguration) throws {
         lock = try NodeDirectory.lock(configuration.directory)
+        disk = try DirectoryDisk(path: configuration.directory)
         let recovered = try NodeDirectory.recover(
             configuration.directory, settings: configuration.settings.log)
         log = ServerLog(source: "node-\(recovered.identity.nodeID)")
@@ -72,6 +77,11 @@ package final class NodeServer {
             log.write(
                 .warning, "cut a torn write, which was never acknowledged",
                 [("file", cut.file), ("offset", "\(cut.offset)"), ("found", "\(cut.defect)")])
+        }
+        if recovered.damagedCopies > 0 {
+            log.write(
+                .warning, "wrote damaged copies of persist records anew",
+                [("copies", "\(recovered.damagedCopies)")])
         }
         let inbox = try Mailbox<Message>()
         self.inbox = inbox
@@ -81,7 +91,8 @@ package final class NodeServer {
             incarnation: recovered.identity.incarnation)
         replica = try Replica(
             recovered: recovered,
-            source: try DiskEntrySource(directory: configuration.directory),
+            source: ArchiveSource(
+                disk: try DirectoryDisk(path: configuration.directory)),
             settings: configuration.settings, key: RandomBytes.make(count: KeyStream.keyByteCount),
             seed: RandomBytes.makeSeed(), now: Self.now)
         logThread = try LogThread(
@@ -132,15 +143,22 @@ package final class NodeServer {
         return { inbox.put(.stop) }
     }
 
+    /// How a run ends that did not fail.
+    package enum Ending: Equatable, Sendable {
+        case stopped
+        /// The files are other ones now: make a new server of them.
+        case reopen
+    }
+
     /// Runs turns until it is stopped. Throws when the node cannot go on.
-    package func run() throws {
+    package func run() throws -> Ending {
         var ready: [Readiness] = []
         var messages: [Message] = []
         var wantsTurn = true
         while true {
             let now = Self.now
             let deadline = min(
-                replica.nextDeadline(), nextLinkAttempt(),
+                replica.nextDeadline(), nextLinkAttempt(), diskDeadline,
                 stopDeadline ?? Instant(nanoseconds: .max))
             let timeout = wantsTurn ? 0 : deadline.nanoseconds(since: now)
             try poller.wait(timeoutNanoseconds: timeout, into: &ready)
@@ -151,16 +169,35 @@ package final class NodeServer {
             for message in messages { try take(message, now: turn) }
             listener?.resume(poller, token: Self.listenToken, now: turn)
             openLinks(now: turn)
+            try measureDisk(now: turn)
             replica.endTurn(now: turn, wall: Self.wall, into: &outcome)
             wantsTurn = outcome.wantsTurn
             try carryOut(now: turn)
             if let stopDeadline, replica.hasHandedOver || turn >= stopDeadline {
-                logThread.stop()
-                maintenance.tasks.put(nil)
-                reader.jobs.put(nil)
-                return
+                stopThreads()
+                return .stopped
+            }
+            if wantsReopening {
+                stopThreads()
+                return .reopen
             }
         }
+    }
+
+    /// How much room there is, about once a second.
+    private func measureDisk(now: Instant) throws {
+        guard now >= diskDeadline else { return }
+        diskDeadline = now.advanced(byNanoseconds: 1_000_000_000)
+        replica.measured(
+            free: UInt64(try disk.freeByteCount()), total: UInt64(try disk.totalByteCount()),
+            now: now, wall: Self.wall, into: &outcome)
+    }
+
+    /// Returns when no thread of this server touches a file any more.
+    private func stopThreads() {
+        logThread.stop()
+        maintenance.stop()
+        reader.jobs.put(.stop)
     }
 
     /// A leader hands over before it stops, so that nobody has to wait for an election; at most for
@@ -190,9 +227,7 @@ package final class NodeServer {
         case .maintained(.success(let report)): replica.maintained(report, into: &outcome)
         case .maintained(.failure(let failure)): throw NodeFailure("the archive: \(failure)")
         case .read(let answer):
-            if let connection = client(answer.client, now: now) {
-                send(answer.frame, on: connection)
-            }
+            send(answer.frame, to: answer.destination, now: now)
         case .stop: prepareStop(now: now)
         }
     }
@@ -200,25 +235,30 @@ package final class NodeServer {
     /// Hands tasks to the log writer, frames to the sockets and reads to the reader.
     private func carryOut(now: Instant) throws {
         if !outcome.tasks.isEmpty { logThread.perform(outcome.tasks) }
-        for frames in outcome.frames {
-            switch frames.destination {
-            case .peer(let peer):
-                guard let link = links.first(where: { $0.peer == peer }),
-                    let connection = link.connection,
-                    connection.pendingBytes <= OutboundLink.queueBytes
-                else { continue }
-                send(frames.bytes, on: connection)
-            case .client(let id):
-                if let connection = client(id, now: now) { send(frames.bytes, on: connection) }
-            }
-        }
-        for read in outcome.reads { reader.jobs.put(read) }
+        for frames in outcome.frames { send(frames.bytes, to: frames.destination, now: now) }
+        for read in outcome.reads { reader.jobs.put(.rows(read)) }
+        for fetch in outcome.fetches { reader.jobs.put(.fetch(fetch)) }
         for task in outcome.maintenance { maintenance.tasks.put(task) }
         for event in outcome.events { write(event) }
         let failure = outcome.failure
+        if outcome.wantsReopening { wantsReopening = true }
         outcome.clear()
         flushQueued(now: now)
         if let failure { throw NodeFailure("the node stops: \(failure)") }
+    }
+
+    /// Queues frames; what has no connection, or one that takes too little, gets nothing.
+    private func send(_ bytes: [UInt8], to destination: Destination, now: Instant) {
+        switch destination {
+        case .peer(let peer):
+            guard let link = links.first(where: { $0.peer == peer }),
+                let connection = link.connection,
+                connection.pendingBytes <= OutboundLink.queueBytes
+            else { return }
+            send(bytes, on: connection)
+        case .client(let id):
+            if let connection = client(id, now: now) { send(bytes, on: connection) }
+        }
     }
 
     func send(_ bytes: [UInt8], on connection: FrameConnection) {
@@ -260,6 +300,16 @@ package final class NodeServer {
             log.write(.warning, "cut uncommitted entries", [("from", "\(index)")])
         case .archived(let index):
             log.write(.info, "archived a segment", [("through", "\(index)")])
+        case .fetched(let file, let byteCount):
+            log.write(
+                .info, "fetched from peers", [("file", file), ("bytes", "\(byteCount)")])
+        case .fetchedWrong(let peer):
+            log.write(.warning, "got something else than was asked for", [("peer", "\(peer)")])
+        case .diskLow(true, let free):
+            log.write(
+                .warning, "short of disk: events are not taken", [("free_bytes", "\(free)")])
+        case .diskLow(false, let free):
+            log.write(.info, "there is room again", [("free_bytes", "\(free)")])
         case .sealed(let index): log.write(.info, "sealed a segment", [("entry", "\(index)")])
         case .peerRefused(let peer, let reason):
             log.write(.warning, "refused a frame", [("peer", "\(peer)"), ("why", reason)])

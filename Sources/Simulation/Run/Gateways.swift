@@ -212,8 +212,8 @@ extension Simulation {
     private func answer(_ delivery: Delivery) -> (ExchangeID, History.Answer) {
         switch delivery {
         case .receipt(let exchange, _, let receipt): (exchange, .receipt(receipt))
-        case .notAppended(let exchange, _, let isUnknown):
-            (exchange, .notAppended(isUnknown: isUnknown))
+        case .notAppended(let exchange, _, let why):
+            (exchange, .notAppended(isUnknown: why == .unknown))
         case .rows(let exchange, let head, let rows):
             (exchange, .rows(head, RowReading.rows(of: rows)))
         case .noRows(let exchange): (exchange, .noRows)

@@ -119,7 +119,7 @@ extension Simulation {
         guard node.life == life, var process = node.process.take() else { return }
         let tasks = process.writing
         do {
-            try process.writer.perform(tasks)
+            try process.writer.perform(tasks, marking: &process.persist)
             try process.writer.prepareNext()
         } catch {
             process.writing = []
@@ -250,6 +250,12 @@ extension Simulation {
                 .read(node: node.place, life: node.life, job),
                 at: later(random.number(in: 50_000...3_000_000)))
         }
+        for job in outcome.fetches {
+            queue.insert(
+                .fetched(node: node.place, life: node.life, job),
+                at: later(random.number(in: 50_000...3_000_000)))
+        }
+        if outcome.wantsReopening { crash(node, losingPower: false, after: 0) }
     }
 
     /// Sends each frame by itself, so that each may be lost by itself.
@@ -284,12 +290,19 @@ extension Simulation {
             + "\(request.commit)"
     }
 
+    func takeFetch(_ node: SimulatedNode, _ life: Int, _ job: FetchJob) {
+        guard node.life == life, node.isRunning else { return }
+        var frame: [UInt8] = []
+        job.run(ArchiveSource(disk: node.disk), into: &frame)
+        send(frame, from: node, to: Int(job.peer.value) - 1)
+    }
+
     func takeRead(_ node: SimulatedNode, _ life: Int, _ job: ReadJob) {
         guard node.life == life, let process = node.process,
             let link = process.clients.last(where: { $0.id == job.client })?.link
         else { return }
         var frame: [UInt8] = []
-        job.run(SimulatedEntrySource(disk: node.disk), leaf: &leaf, into: &frame)
+        job.run(ArchiveSource(disk: node.disk), leaf: &leaf, into: &frame)
         sendToGateway(frame, link)
     }
 }

@@ -7,35 +7,13 @@ import Records
 import Replica
 import SegmentLog
 
-/// Entries of a simulated disk.
-struct SimulatedEntrySource: EntrySource {
-    let reader: LogReader<SimulatedDisk>
-    let archive: ArchiveReader<SimulatedDisk>
-
-    init(disk: SimulatedDisk) {
-        reader = LogReader(disk: disk)
-        archive = ArchiveReader(disk: disk)
-    }
-
-    func places(
-        of place: Int, in manifest: Manifest
-    ) throws(ReplicaFailure) -> SegmentCatalogue {
-        do { return try archive.places(of: place, in: manifest) } catch {
-            throw .storage("\(error)")
-        }
-    }
-
-    func entry(at place: Place) throws(ReplicaFailure) -> Entry {
-        do { return try reader.read(place) } catch { throw .storage("\(error)") }
-    }
-}
-
 /// One machine: a disk that stays, and a process that comes and goes.
 final class SimulatedNode {
     /// What lives in the process and is gone with it.
     struct Process {
         var replica: Replica
         var writer: LogWriter<SimulatedDisk>
+        var persist: PersistWriter<SimulatedDisk>
         var maintainer: Maintainer<SimulatedDisk>
         var outcome = ReplicaOutcome()
         /// Tasks that the log writer has not begun.
@@ -75,7 +53,9 @@ final class SimulatedNode {
         var catalogue = recovered.catalogue
         var writer = LogWriter(
             disk: disk, settings: LogSettings(segmentBytes: 16 * 1_024), recovered: recovered)
-        try writer.perform([.append(genesis.bytes, at: catalogue.append(genesis.header))])
+        var persist = PersistWriter(disk: disk, recovered: recovered)
+        try writer.perform(
+            [.append(genesis.bytes, at: catalogue.append(genesis.header))], marking: &persist)
     }
 
     var isRunning: Bool { process != nil }
@@ -90,13 +70,15 @@ final class SimulatedNode {
         var key: [UInt8] = []
         for _ in 0..<4 { key.append(littleEndian: random.next()) }
         let replica = try Replica(
-            recovered: recovered, source: SimulatedEntrySource(disk: disk), settings: settings,
+            recovered: recovered, source: ArchiveSource(disk: disk), settings: settings,
             key: key, seed: random.next(), now: now)
         var writer = LogWriter(disk: disk, settings: settings.log, recovered: recovered)
         try writer.prepareNext()
         life += 1
-        let maintainer = Maintainer(disk: disk, manifest: recovered.catalogue.archive)
-        process = Process(replica: replica, writer: writer, maintainer: maintainer)
+        process = Process(
+            replica: replica, writer: writer,
+            persist: PersistWriter(disk: disk, recovered: recovered),
+            maintainer: Maintainer(disk: disk, manifest: recovered.catalogue.archive))
     }
 
     /// Ends the process inside whatever the log writer was at; then the disk loses what a loss of
@@ -106,8 +88,9 @@ final class SimulatedNode {
         process = nil
         let tasks = ended.writing
         if !tasks.isEmpty, !disk.hasCrashed, random.chance(70) {
-            disk.plan(.crash, at: disk.operationCount + random.below(6))
-            _ = try? ended.writer.perform(tasks)
+            disk.plan(.crash, at: disk.operationCount + random.below(8))
+            _ = try? ended.writer.performOverlapping(
+                tasks, marking: &ended.persist, on: disk, random: &random, done: { _ in })
         }
         disk.plan(.crash, at: -1)
         if losingPower {

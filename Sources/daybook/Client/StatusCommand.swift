@@ -19,13 +19,15 @@ enum StatusCommand {
         let serves = answer.isTrue("serves", root)
         var table = Table([
             ("NODE", .right), ("ADDRESS", .left), ("ROLE", .left), ("TERM", .right),
-            ("COMMIT", .right), ("APPLIED", .right), ("LAG", .right), ("REACHABLE", .left),
+            ("COMMIT", .right), ("APPLIED", .right), ("LAG", .right), ("FREE", .right),
+            ("DAYS LEFT", .right), ("REACHABLE", .left),
         ])
         for node in answer.elements("nodes", root) {
             table.append([
                 answer.text("id", node), answer.text("address", node), answer.text("role", node),
                 answer.text("term", node), answer.text("commit", node),
                 answer.text("applied", node), answer.text("lag_entries", node),
+                free(of: node, in: answer), answer.text("days_left", node),
                 answer.isTrue("reachable", node) ? "yes" : "no",
             ])
         }
@@ -39,5 +41,13 @@ enum StatusCommand {
             + Printable.text("version \(answer.text("version", root))") + "\n"
             + Printable.text(verdict) + "\n" + table.text(width: .max)
         return (text, serves)
+    }
+
+    /// Free bytes of the node's disk in MiB, marked where that is too little for events.
+    private static func free(of node: Int, in answer: JSONAnswer) -> String {
+        guard let bytes = UInt64(answer.text("disk_free_bytes", node)),
+            answer.text("disk_total_bytes", node) != "0"
+        else { return "" }
+        return "\(bytes / 1_048_576) MiB" + (answer.isTrue("disk_low", node) ? " LOW" : "")
     }
 }

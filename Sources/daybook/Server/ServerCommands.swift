@@ -67,9 +67,11 @@ enum ServerCommands {
         configuration.settings = try replicaSettings(arguments)
         _ = try Process.raiseDescriptorLimit()
         let signals = try Signals.Watch()
-        let server = try NodeServer(configuration)
-        try signals.stop(server.stopper)
-        try server.run()
+        repeat {
+            let server = try NodeServer(configuration)
+            try signals.stop(server.stopper)
+            guard try server.run() == .reopen else { return }
+        } while true
     }
 
     private static func replicaSettings(_ arguments: Arguments) throws -> ReplicaSettings {

@@ -6,11 +6,18 @@ enum Signals {
     /// threads inherit which signals are blocked.
     final class Watch: Sendable {
         private let watch: SignalWatch
+        private let current = Locked<(@Sendable () -> Void)?>(nil)
 
         init() throws { watch = try SignalWatch() }
 
-        /// Calls `stop` on a thread of its own when the first SIGTERM or SIGINT comes.
+        /// Calls `stop` on a thread of its own when the first SIGTERM or SIGINT comes; the one given
+        /// last, when it is called again.
         func stop(_ stop: @escaping @Sendable () -> Void) throws {
+            let isFirst = current.withLock { known in
+                defer { known = stop }
+                return known == nil
+            }
+            guard isFirst else { return }
             let thread = try Thread.start(name: "signals") { [self] in
                 guard let poller = try? Poller() else { return }
                 try? poller.register(watch.descriptor, token: 0, interest: .read)
@@ -18,7 +25,7 @@ enum Signals {
                 while true {
                     try? poller.wait(timeoutNanoseconds: nil, into: &ready)
                     guard !ready.isEmpty, let signal = try? watch.next() else { continue }
-                    if signal != .hangUp { return stop() }
+                    if signal != .hangUp { return current.withLock { $0 }?() ?? () }
                 }
             }
             _ = consume thread

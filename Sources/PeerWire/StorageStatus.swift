@@ -1,0 +1,91 @@
+package import Bytes
+package import Records
+
+/// What a node says of its disk, to gateways in its status and to its peers by itself.
+package struct DiskSpace: Equatable, Sendable {
+    /// Bytes that may still be written.
+    package var free: UInt64
+    /// Bytes of the file system.
+    package var total: UInt64
+    /// Events are not taken while less than this is free.
+    package var watermark: UInt64
+
+    package init(free: UInt64, total: UInt64, watermark: UInt64) {
+        self.free = free
+        self.total = total
+        self.watermark = watermark
+    }
+
+    /// Nothing is known of the disk, and nothing refused for it.
+    package static let unknown = DiskSpace(free: 0, total: 0, watermark: 0)
+
+    package var isLow: Bool { free < watermark }
+
+    package init(_ cursor: inout ByteCursor, _ bytes: Span<UInt8>) throws(ByteDefect) {
+        free = try cursor.integer(bytes)
+        total = try cursor.integer(bytes)
+        watermark = try cursor.integer(bytes)
+    }
+
+    package func append(to payload: inout [UInt8]) {
+        payload.append(littleEndian: free)
+        payload.append(littleEndian: total)
+        payload.append(littleEndian: watermark)
+    }
+}
+
+/// What a node tells its peers of itself once a second.
+package struct NodeHealth: Equatable, Sendable {
+    package let disk: DiskSpace
+    /// Its wall clock when it said so.
+    package let wall: Timestamp
+
+    package init(disk: DiskSpace, wall: Timestamp) {
+        self.disk = disk
+        self.wall = wall
+    }
+
+    package init(_ payload: Range<Int>, _ bytes: Span<UInt8>) throws(ByteDefect) {
+        var cursor = ByteCursor(payload)
+        disk = try DiskSpace(&cursor, bytes)
+        wall = Timestamp(microseconds: try cursor.integer(bytes))
+        try cursor.finish()
+    }
+
+    package func append(to payload: inout [UInt8]) {
+        disk.append(to: &payload)
+        payload.append(littleEndian: wall.microseconds)
+    }
+}
+
+/// What a node says of its files to gateways.
+package struct StorageStatus: Equatable, Sendable {
+    package var disk = DiskSpace.unknown
+    /// Bytes that the log grew in a day at the rate of the last hour, or since the start.
+    package var bytesPerDay: UInt64 = 0
+    package var segments: UInt32 = 0
+    /// The last entry of the archive.
+    package var archivedThrough = LogIndex.zero
+
+    package init() {}
+
+    /// Days until events are not taken any more; nil while nothing grows or nothing is known.
+    package var daysLeft: UInt64? {
+        guard disk.total > 0, bytesPerDay > 0 else { return nil }
+        return (disk.free - min(disk.free, disk.watermark)) / bytesPerDay
+    }
+
+    init(_ cursor: inout ByteCursor, _ bytes: Span<UInt8>) throws(ByteDefect) {
+        disk = try DiskSpace(&cursor, bytes)
+        bytesPerDay = try cursor.integer(bytes)
+        segments = try cursor.integer(bytes)
+        archivedThrough = LogIndex(try cursor.integer(bytes))
+    }
+
+    func append(to payload: inout [UInt8]) {
+        disk.append(to: &payload)
+        payload.append(littleEndian: bytesPerDay)
+        payload.append(littleEndian: segments)
+        payload.append(littleEndian: archivedThrough.value)
+    }
+}

@@ -1,0 +1,110 @@
+import Consensus
+import PeerWire
+package import Records
+import SegmentLog
+
+// The watermark: events stop before the disk is full, so that what makes room (sealing, compaction,
+// erasure, votes) always can be written. Reads go on, and it clears by itself.
+
+/// What this node knows of the cluster's disks.
+struct DiskWatch {
+    /// How often the driver measures and peers are told.
+    static let periodNanoseconds: UInt64 = 1_000_000_000
+    /// Growth is measured over this many samples of a minute at most.
+    static let samples = 60
+    static let sampleNanoseconds: UInt64 = 60_000_000_000
+
+    var own = DiskSpace.unknown
+    /// What peers said last, and when.
+    var peers: [(id: NodeID, disk: DiskSpace, heard: Instant)] = []
+    /// Bytes of the log, a minute apart.
+    private var growth: [(time: Instant, byteCount: UInt64)] = []
+
+    mutating func note(_ disk: DiskSpace, of peer: NodeID, now: Instant) {
+        peers.removeAll { $0.id == peer }
+        peers.append((peer, disk, now))
+    }
+
+    mutating func sample(_ byteCount: UInt64, now: Instant) {
+        if let last = growth.last, now.nanoseconds(since: last.time) < Self.sampleNanoseconds {
+            return
+        }
+        growth.append((now, byteCount))
+        if growth.count > Self.samples { growth.removeFirst() }
+    }
+
+    /// Bytes in a day at the rate since the oldest sample.
+    func bytesPerDay(_ byteCount: UInt64, now: Instant) -> UInt64 {
+        guard let oldest = growth.first, byteCount > oldest.byteCount else { return 0 }
+        let seconds = now.nanoseconds(since: oldest.time) / 1_000_000_000
+        guard seconds > 0 else { return 0 }
+        return (byteCount - oldest.byteCount) * 86_400 / seconds
+    }
+
+    /// Whether a peer said so lately.
+    func isLow(_ peer: NodeID, now: Instant) -> Bool {
+        guard let known = peers.first(where: { $0.id == peer }) else { return false }
+        return known.disk.isLow && now.nanoseconds(since: known.heard) < 5 * Self.periodNanoseconds
+    }
+}
+
+extension Replica {
+    /// The driver measured the disk. It does so about every second.
+    package mutating func measured(
+        free: UInt64, total: UInt64, now: Instant, wall: Timestamp,
+        into outcome: inout ReplicaOutcome
+    ) {
+        let wasLow = disks.own.isLow
+        disks.own = DiskSpace(
+            free: free, total: total, watermark: settings.watermark(total: total))
+        disks.sample(UInt64(catalogue.byteCount), now: now)
+        if disks.own.isLow != wasLow {
+            outcome.events.append(.diskLow(disks.own.isLow, free: free))
+            statusDeadline = .zero
+        }
+        let health = NodeHealth(disk: disks.own, wall: wall)
+        for member in members where member.id != identity.nodeID {
+            outcome.send(to: .peer(member.id)) { bytes in
+                Frame.append(.nodeHealth, to: &bytes) { health.append(to: &$0) }
+            }
+        }
+        if disks.own.isLow { yieldLeadership(now: now, wall: wall, into: &outcome) }
+    }
+
+    /// Whether this leader takes no events for want of room: its own, or of so many that no majority
+    /// has any.
+    func lacksRoom(now: Instant) -> Bool {
+        guard !disks.own.isLow else { return true }
+        let others = members.filter { $0.id != identity.nodeID }
+        let low = others.count { disks.isLow($0.id, now: now) }
+        return members.count - low < members.count / 2 + 1
+    }
+
+    /// A leader without room hands over to a voter that has some, when a majority has.
+    private mutating func yieldLeadership(
+        now: Instant, wall: Timestamp, into outcome: inout ReplicaOutcome
+    ) {
+        guard serves, consensus.transferTarget == nil else { return }
+        let others = members.filter { $0.id != identity.nodeID }
+        let roomy = others.filter { member in
+            disks.peers.contains { $0.id == member.id && $0.disk.total > 0 }
+                && !disks.isLow(member.id, now: now)
+        }
+        guard roomy.count >= members.count / 2 + 1 else { return }
+        for member in roomy {
+            do throws(TransferRefusal) {
+                return try beginTransfer(to: member.id, now: now, wall: wall, into: &outcome)
+            } catch { continue }
+        }
+    }
+
+    /// Whether entries of this many bytes cannot be written: they need a new segment, and there is
+    /// no room for one.
+    func isFull(for byteCount: Int) -> Bool {
+        guard disks.own.total > 0, disks.own.free < settings.floor(total: disks.own.total) else {
+            return false
+        }
+        let used = catalogue.activeSegmentByteCount
+        return used == 0 || used + byteCount > settings.log.segmentBytes
+    }
+}

@@ -1,0 +1,40 @@
+import PeerWire
+import Records
+import SegmentLog
+
+// Pieces of files between nodes: answering what peers ask, and asking them.
+
+extension Replica {
+    mutating func receiveFetch(
+        _ kind: FrameKind, _ payload: Range<Int>, _ bytes: Span<UInt8>, from peer: NodeID,
+        now: Instant, into outcome: inout ReplicaOutcome
+    ) {
+        do {
+            if kind == .fetched {
+                take(try Fetched(payload, bytes), from: peer, now: now, into: &outcome)
+            } else {
+                answer(try Fetch(payload, bytes), to: peer, into: &outcome)
+            }
+        } catch {
+            outcome.events.append(.peerRefused(peer, "\(error)"))
+        }
+    }
+
+    private func answer(_ fetch: Fetch, to peer: NodeID, into outcome: inout ReplicaOutcome) {
+        var place: Place?
+        if case .entry(let index, _) = fetch.item { place = catalogue.place(of: index) }
+        outcome.fetches.append(
+            FetchJob(peer: peer, fetch: fetch, manifest: catalogue.archive, place: place))
+    }
+
+    mutating func sendFetches(now: Instant, into outcome: inout ReplicaOutcome) {
+        guard !fetcher.isIdle else { return }
+        var sent: [(NodeID, Fetch)] = []
+        fetcher.turn(now: now) { sent.append(($0, $1)) }
+        for (peer, fetch) in sent {
+            outcome.send(to: .peer(peer)) { bytes in
+                Frame.append(.fetch, to: &bytes) { fetch.append(to: &$0) }
+            }
+        }
+    }
+}

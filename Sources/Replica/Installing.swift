@@ -1,0 +1,152 @@
+import Consensus
+import Crypto
+import Maintenance
+import PeerWire
+import Records
+import SegmentLog
+
+// A follower that needs entries which its leader has in the archive alone takes over that archive
+// (Raft paper section 7, with files in place of a snapshot): manifest and state table first, then
+// the segments whose digests it lacks, then one step that makes them its own. Meanwhile it votes and
+// answers as before.
+
+/// How far that is.
+struct Installation {
+    enum Phase {
+        case manifest
+        case state(Manifest)
+        case segments(Manifest, StateTableFile)
+        /// The maintainer has it; behind it everything is opened anew.
+        case swapping
+    }
+
+    let leader: NodeID
+    var phase = Phase.manifest
+
+    /// The log is not this node's to write any more.
+    var isSwapping: Bool {
+        if case .swapping = phase { true } else { false }
+    }
+}
+
+extension Replica {
+    /// The leader's log begins after `base`, and this node's ends before it.
+    mutating func install(from leader: NodeID, base: LogPosition) {
+        guard installation == nil, catalogue.term(at: base.index) != base.term else { return }
+        installation = Installation(leader: leader)
+        fetcher.want(.manifest, from: askedFirst(leader))
+    }
+
+    /// The members that may be asked, `first` before the others.
+    private func askedFirst(_ first: NodeID) -> [NodeID] {
+        [first] + members.map(\.id).filter { $0 != first && $0 != identity.nodeID }
+    }
+
+    // MARK: Answers
+
+    /// A peer's answer to what was asked for.
+    mutating func take(
+        _ answer: Fetched, from peer: NodeID, now: Instant, into outcome: inout ReplicaOutcome
+    ) {
+        guard let item = fetcher.take(answer, from: peer, now: now) else { return }
+        let isRight =
+            switch item {
+            case .manifest: takeManifest(answer.bytes)
+            case .stateTable(let seal): takeState(seal, answer.bytes)
+            case .chunkDigests(let name), .chunk(let name, _):
+                takePiece(of: name, item, answer.bytes, into: &outcome)
+            case .entry: false
+            }
+        if !isRight {
+            fetcher.reject(now: now)
+            outcome.events.append(.fetchedWrong(peer))
+        }
+        advanceInstallation(into: &outcome)
+    }
+
+    private mutating func takeManifest(_ bytes: [UInt8]) -> Bool {
+        guard var installation, case .manifest = installation.phase else { return true }
+        guard let manifest = Manifest(bytes.span, hash), manifest.clusterID == identity.clusterID
+        else { return false }
+        guard manifest.lastIndex > catalogue.archive.lastIndex else {
+            // Nothing to be had there: the leader says again what is missing.
+            self.installation = nil
+            return true
+        }
+        installation.phase = .state(manifest)
+        self.installation = installation
+        fetcher.want(.stateTable(manifest.lastIndex), from: askedFirst(installation.leader))
+        return true
+    }
+
+    private mutating func takeState(_ seal: LogIndex, _ bytes: [UInt8]) -> Bool {
+        guard var installation, case .state(let manifest) = installation.phase,
+            manifest.lastIndex == seal
+        else { return true }
+        guard StateTableFile.digest(of: bytes, hash) == manifest.segments.last?.stateTable else {
+            return false
+        }
+        installation.phase = .segments(manifest, StateTableFile(seal: seal, bytes: bytes))
+        self.installation = installation
+        let own = catalogue.archive.segments
+        for segment in manifest.segments {
+            let known = catalogue.archive.place(holding: segment.firstIndex).map { own[$0] }
+            if known?.firstIndex == segment.firstIndex, known?.digest == segment.digest { continue }
+            transfer(segment, to: FetchedFiles.name(of: segment), installation.leader)
+        }
+        return true
+    }
+
+    private mutating func transfer(
+        _ segment: SegmentDescriptor, to file: String, _ first: NodeID
+    ) {
+        let transfer = SegmentTransfer(segment, file: file, peers: askedFirst(first))
+        if transfers.isEmpty { transfer.begin(&fetcher) }
+        transfers.append(transfer)
+    }
+
+    private mutating func takePiece(
+        of name: SegmentName, _ item: FetchItem, _ bytes: [UInt8],
+        into outcome: inout ReplicaOutcome
+    ) -> Bool {
+        guard let place = transfers.firstIndex(where: { $0.name == name }) else { return true }
+        return transfers[place].take(item, bytes, hash, &outcome.maintenance)
+    }
+
+    // MARK: Files
+
+    /// The maintainer has looked at a file, or written a chunk of it.
+    mutating func transferred(
+        _ report: MaintenanceReport, into outcome: inout ReplicaOutcome
+    ) {
+        switch report {
+        case .surveyed(let file, let bad):
+            guard let place = transfers.firstIndex(where: { $0.file == file }) else { return }
+            transfers[place].surveyed(bad: bad, &fetcher)
+        case .stored(let file):
+            guard let place = transfers.firstIndex(where: { $0.file == file }) else { return }
+            transfers[place].stored(&outcome.maintenance)
+        default: return
+        }
+        finishTransfers(into: &outcome)
+        advanceInstallation(into: &outcome)
+    }
+
+    private mutating func finishTransfers(into outcome: inout ReplicaOutcome) {
+        while let first = transfers.first, first.isDone {
+            transfers.removeFirst()
+            outcome.events.append(.fetched(file: first.file, byteCount: first.segment.byteCount))
+            transfers.first?.begin(&fetcher)
+        }
+    }
+
+    /// Once everything is here and the log writer has nothing to do, the archive is swapped; from
+    /// then on no entries are taken until everything was opened anew.
+    mutating func advanceInstallation(into outcome: inout ReplicaOutcome) {
+        guard case .segments(let manifest, let state) = installation?.phase,
+            transfers.isEmpty, owed.isEmpty
+        else { return }
+        installation?.phase = .swapping
+        outcome.maintenance.append(.install(manifest, state))
+    }
+}

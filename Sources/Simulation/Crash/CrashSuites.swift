@@ -1,0 +1,20 @@
+/// Every part that writes files, with a script that a crash cuts everywhere.
+package struct CrashSuite: Sendable {
+    package let name: String
+    /// Explores the script of one seed. Throws a Violation.
+    package let explore: @Sendable (UInt64) throws -> CrashCounts
+
+    package init(name: String, explore: @escaping @Sendable (UInt64) throws -> CrashCounts) {
+        self.name = name
+        self.explore = explore
+    }
+
+    /// Append, group commit, seal, truncation, vote, and the persist records beside them.
+    package static let log = CrashSuite(name: "log") { seed in
+        var explorer = CrashExplorer(LogCrashScript(seed: seed), seed: seed)
+        try explorer.explore()
+        return explorer.counts
+    }
+
+    package static let all = [log]
+}
