@@ -91,8 +91,6 @@ package struct Replica {
     var sentDirectoryVersion: UInt64 = 0
     var statusDeadline = Instant.zero
     var heardLeaderAt: Instant?
-    /// What this node must fetch before entries reach it again; nil while they do.
-    package internal(set) var neededInstall: InstallHint?
     var disks = DiskWatch()
 
     enum Completion {

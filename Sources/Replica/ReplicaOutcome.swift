@@ -32,7 +32,7 @@ package enum ReplicaEvent: Equatable, Sendable {
     case serving(Term)
     /// A follower lacks entries that are in the archive only.
     case followerNeedsInstall(NodeID)
-    /// This node does. Named again when the base or the leader is another one.
+    /// This node does, and begins to fetch them.
     case needsInstall(InstallHint)
     case handsOver(to: NodeID)
     case transferAbandoned(to: NodeID)
