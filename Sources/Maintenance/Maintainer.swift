@@ -133,8 +133,6 @@ package struct Maintainer<D: Disk> {
         var next = next
         next.beginTakeover(from: manifest)
         try onDisk { disk throws(DiskError) in
-            let next = next.takenOver(
-                voidingRecords: try LogDirectory.persistCounter(on: disk))
             try FetchedFiles.verify(next.segments, on: disk)
             try state.store(on: disk)
             try next.store(on: disk, hash)
