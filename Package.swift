@@ -55,13 +55,13 @@ let package = Package(
         module("Ledger", imports: ["Bytes", "Crypto", "Records"]),
         module("SegmentLog", imports: ["Bytes", "Crypto", "Records"]),
         module("EventIndex", imports: ["Bytes", "Records", "SegmentLog"]),
-        module("Maintenance", imports: ["Crypto", "Records", "SegmentLog"]),
+        module("Maintenance", imports: ["Crypto", "EventIndex", "Records", "SegmentLog"]),
         module("PeerWire", imports: ["Bytes", "Consensus", "Ledger", "Records"]),
         module(
             "Replica",
             imports: [
-                "Bytes", "Consensus", "Crypto", "Ledger", "Maintenance", "PeerWire", "Records",
-                "SegmentLog",
+                "Bytes", "Consensus", "Crypto", "EventIndex", "Ledger", "Maintenance", "PeerWire",
+                "Records", "SegmentLog",
             ]),
         module(
             "Gateway",
@@ -72,14 +72,14 @@ let package = Package(
         module(
             "Server",
             imports: [
-                "Bytes", "Consensus", "Crypto", "Gateway", "HTTPWire", "Ledger", "Linux",
-                "Maintenance", "PeerWire", "Records", "Replica", "SegmentLog",
+                "Bytes", "Consensus", "Crypto", "EventIndex", "Gateway", "HTTPWire", "Ledger",
+                "Linux", "Maintenance", "PeerWire", "Records", "Replica", "SegmentLog",
             ]),
         module(
             "Simulation",
             imports: [
-                "Bytes", "Consensus", "Crypto", "Gateway", "Ledger", "Maintenance", "PeerWire",
-                "Records", "Replica", "SegmentLog",
+                "Bytes", "Consensus", "Crypto", "EventIndex", "Gateway", "Ledger", "Maintenance",
+                "PeerWire", "Records", "Replica", "SegmentLog",
             ]),
 
         // Programs.
@@ -108,8 +108,8 @@ let package = Package(
         tests(
             of: "Replica",
             imports: [
-                "Bytes", "Consensus", "Crypto", "Ledger", "Maintenance", "PeerWire", "Records",
-                "SegmentLog", "Simulation",
+                "Bytes", "Consensus", "Crypto", "EventIndex", "Ledger", "Maintenance", "PeerWire",
+                "Records", "SegmentLog", "Simulation",
             ]),
         tests(
             of: "Gateway",

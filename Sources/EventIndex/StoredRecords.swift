@@ -15,13 +15,14 @@ struct StoredRecords {
     private let end: Int
     private var left: Int
 
-    init(_ entry: Entry) {
-        offset = entry.header.bodyRange.lowerBound
-        end = entry.header.bodyRange.upperBound
-        left = entry.header.recordCount
+    /// Begins at the first record of the entry that stands at `start` of some bytes.
+    init(_ header: EntryHeader, at start: Int) {
+        offset = start + header.bodyRange.lowerBound
+        end = start + header.bodyRange.upperBound
+        left = header.recordCount
     }
 
-    /// The next one; nil behind the last. `bytes` are the entry's.
+    /// The next one; nil behind the last. `bytes` are those that the entry stands in.
     mutating func next(_ bytes: Span<UInt8>) throws(EntryDefect) -> Stored? {
         guard left > 0 else { return nil }
         let next = offset + (try RecordView.byteCount(bytes, at: offset, end: end))

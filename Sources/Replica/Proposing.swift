@@ -20,8 +20,8 @@ struct OpenBatch {
 /// A submit that waits until all it rests on is committed and applied.
 struct PendingSubmit {
     enum Decision {
-        case appended(RevisionIndex.Place)
-        case duplicate(RevisionIndex.Place)
+        case appended(IndexedRevision)
+        case duplicate(IndexedRevision)
         case conflict(Revision)
         case tokenRefused
     }
@@ -66,7 +66,7 @@ extension Replica {
             if batch.bytes.count + item.record.range.count > Limits.batchBytes {
                 closeBatch(now: now, wall: wall, into: &outcome)
             }
-            let decision = decide(item, bytes)
+            guard let decision = decide(item, bytes, into: &outcome) else { return }
             if case .appended = decision { proposed = true }
             decisions.append(decision)
             offset = next
@@ -102,14 +102,22 @@ extension Replica {
         }
     }
 
+    /// Decides about one event; nil with a failure set when the index cannot be read.
     private mutating func decide(
-        _ item: Submit.Item, _ bytes: Span<UInt8>
-    ) -> PendingSubmit.Decision {
+        _ item: Submit.Item, _ bytes: Span<UInt8>, into outcome: inout ReplicaOutcome
+    ) -> PendingSubmit.Decision? {
         let mayWrite = mayWrite(item.record.writtenBy, bytes)
-        switch ledger.judge(item.record, in: bytes, expected: item.expected) {
+        let verdict: Ledger.Verdict
+        do {
+            verdict = try ledger.judge(item.record, in: bytes, expected: item.expected)
+        } catch {
+            outcome.failure = .index(error.reason)
+            return nil
+        }
+        switch verdict {
         // Whatever the token: what is recorded is recorded, and a gateway may be asking again for
         // an event whose token was revoked since.
-        case .duplicate(let place): return .duplicate(place)
+        case .duplicate(let first): return .duplicate(first)
         case .conflict(let current): return mayWrite ? .conflict(current) : .tokenRefused
         case .append(let revision):
             guard mayWrite else { return .tokenRefused }
@@ -121,7 +129,7 @@ extension Replica {
     /// the overlay.
     private mutating func take(
         _ record: RecordView, _ bytes: Span<UInt8>, revision: Revision
-    ) -> RevisionIndex.Place {
+    ) -> IndexedRevision {
         if batch.isEmpty {
             batch.bytes.append(
                 contentsOf: repeatElement(0, count: EntryHeader.encodedSize))
@@ -131,11 +139,10 @@ extension Replica {
         batch.bytes.append(bytes.extracting(record.range))
         RecordEncoder.decide(
             revision: revision, salts: salts, at: offset, in: &batch.bytes)
-        ledger.propose(
+        batch.count += 1
+        return ledger.propose(
             record, in: bytes, recordOffset: offset, entry: catalogue.lastIndex.next,
             sequence: sequence, revision: revision)
-        batch.count += 1
-        return ledger.index.count - 1
     }
 
     /// Whether the token that is named in `range` may still write.
@@ -169,6 +176,7 @@ extension Replica {
         let entry = Entry(
             kind: .seal, term: consensus.term, after: previous,
             timestamp: timestamp(after: previous, wall: wall))
+        ledger.proposeSeal(before: entry.header.nextSequence)
         propose(entry, now: now, into: &outcome)
         outcome.events.append(.sealed(entry.header.index))
     }
@@ -214,34 +222,47 @@ extension Replica {
         switch decision {
         case .tokenRefused: return Receipt(verdict: .tokenRefused, revision: .zero)
         case .conflict(let current): return Receipt(verdict: .conflict, revision: current)
-        case .duplicate(let place):
-            return receipt(.duplicate, of: ledger.index[place], into: &outcome)
-        case .appended(let place):
-            return receipt(.appended, of: ledger.index[place], into: &outcome)
+        case .duplicate(let first): return receipt(.duplicate, of: first, into: &outcome)
+        case .appended(let added): return receipt(.appended, of: added, into: &outcome)
         }
     }
 
     private mutating func receipt(
-        _ verdict: Receipt.Verdict, of row: RevisionIndex.Row, into outcome: inout ReplicaOutcome
+        _ verdict: Receipt.Verdict, of revision: IndexedRevision, into outcome: inout ReplicaOutcome
     ) -> Receipt? {
-        guard let entry = entry(at: row.entry, into: &outcome) else { return nil }
+        guard let (entry, record) = record(of: revision, into: &outcome) else { return nil }
         let bytes = entry.bytes.span
-        guard
-            let record = try? RecordView(
-                decoding: bytes, at: Int(row.recordOffset),
-                end: entry.header.bodyRange.upperBound)
-        else {
-            outcome.failure = .ledger("no record at \(row.recordOffset) of entry \(row.entry)")
-            return nil
-        }
-        let ordinal = Int(row.sequence.value - entry.header.firstSequence.value)
-        var receipt = Receipt(verdict: verdict, revision: row.revision)
-        receipt.sequence = row.sequence
+        let ordinal = Int(revision.sequence.value - entry.header.firstSequence.value)
+        var receipt = Receipt(verdict: verdict, revision: revision.revision)
+        receipt.sequence = revision.sequence
         receipt.recordedAt = entry.header.timestamp.advanced(byMicroseconds: ordinal)
         receipt.salt = Identifier(bytes, at: record.salt.lowerBound)
         receipt.leafHash = leaf.hash(
-            of: record, in: bytes, sequence: row.sequence, recordedAt: receipt.recordedAt)
+            of: record, in: bytes, sequence: revision.sequence, recordedAt: receipt.recordedAt)
         return receipt
+    }
+
+    /// A revision's entry and its record there; nil with a failure set when it cannot be read.
+    private mutating func record(
+        of revision: IndexedRevision, into outcome: inout ReplicaOutcome
+    ) -> (Entry, RecordView)? {
+        let entry =
+            if let place = revision.place {
+                entry(at: place.entry, into: &outcome)
+            } else {
+                entry(holding: revision.sequence, into: &outcome)
+            }
+        guard let entry else { return nil }
+        do {
+            let offset = try revision.place?.offset ?? offset(of: revision.sequence, in: entry)
+            let record = try RecordView(
+                decoding: entry.bytes.span, at: offset, end: entry.header.bodyRange.upperBound)
+            return (entry, record)
+        } catch {
+            outcome.failure = .ledger(
+                "no record of event \(revision.sequence) in entry \(entry.header.index)")
+            return nil
+        }
     }
 
     /// Remembers that a submit of the client was refused, as long as it is there.
