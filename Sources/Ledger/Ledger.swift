@@ -33,7 +33,12 @@ package struct Ledger {
     package internal(set) var index: RevisionIndex
     package internal(set) var directory = Directory()
     package internal(set) var answers = CommandAnswers()
-    package internal(set) var genesis: Genesis?
+    package internal(set) var genesis: Genesis? {
+        didSet { marks = genesis.map { ClosedMark(genesis: $0.clusterID) } }
+    }
+    package internal(set) var retention = Retention()
+    /// Makes the marks of unique_ids; there when the genesis is.
+    private(set) var marks: ClosedMark?
     package internal(set) var applied: LogIndex = .zero
     package internal(set) var nextSequence: Sequence = .zero
     package internal(set) var lastTimestamp: Timestamp = .absent
@@ -118,8 +123,10 @@ package struct Ledger {
         case .seal:
             try checkSeal(entry)
             index.beginPiece(at: nextSequence)
-        case .membership, .compact, .compactDone, .compactAbandoned, .collect, .erase, .checkpoint,
-            .upgrade:
+            retention.sealed(header)
+        case .compact, .compactDone, .compactAbandoned, .collect: try applyCompaction(entry)
+        case .erase: try applyErasure(entry)
+        case .membership, .checkpoint, .upgrade:
             throw .unknownKind(header.index, header.kind)
         }
         applied = header.index
@@ -193,6 +200,8 @@ package struct Ledger {
         case .revokeToken(let id):
             directory.revoke(id, at: header.timestamp)
             answers.remember(command.request, .revoked(id), at: header.index)
+        case .compact, .addHold, .removeHold: applyRetention(command, at: header)
+        case .erase: throw .malformed(header.index, offset: record.range.upperBound)
         }
     }
 
@@ -210,7 +219,7 @@ package struct Ledger {
     /// Takes note of the table that was written after the SEAL applied last.
     package mutating func wroteStateTable(_ digest: Digest) { stateTable = digest }
 
-    private func view(_ entry: Entry, at offset: Int) throws(Defect) -> RecordView {
+    func view(_ entry: Entry, at offset: Int) throws(Defect) -> RecordView {
         do {
             return try RecordView(
                 decoding: entry.bytes.span, at: offset, end: entry.header.bodyRange.upperBound)

@@ -15,6 +15,7 @@ extension Ledger {
         genesis.append(to: &bytes)
         directory.append(to: &bytes)
         answers.append(to: &bytes)
+        retention.append(to: &bytes)
     }
 
     /// Goes on from a state that `appendState` wrote. `archive` has tables of all revisions up to
@@ -32,5 +33,6 @@ extension Ledger {
         genesis = try Genesis(&cursor, bytes)
         directory = try Directory(&cursor, bytes)
         answers = try CommandAnswers(&cursor, bytes)
+        retention = try Retention(&cursor, bytes)
     }
 }

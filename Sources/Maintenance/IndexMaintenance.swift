@@ -1,3 +1,4 @@
+import Compaction
 package import EventIndex
 package import Records
 package import SegmentLog
@@ -42,12 +43,35 @@ extension Maintainer {
             try onDisk { disk throws(DiskError) in try next?.abandon(disk: disk) }
             return .merged(nil)
         } catch {
-            // Removed, so that the next start makes it again.
-            if let file = error.file {
-                try onDisk { disk throws(DiskError) in try disk.remove(file) }
-            }
-            throw ReadFailure(error)
+            throw try discarding(error)
         }
+    }
+
+    /// Which events have a later revision below the cut of a compaction that asks for it. Known for
+    /// one cut at a time: all inputs of a run share it.
+    mutating func supersededBits(
+        for rules: CompactionRules
+    ) throws(ReadFailure) -> SupersededBits {
+        guard rules.policy == .latest else { return SupersededBits(words: []) }
+        if let superseded, superseded.cut == rules.cut { return superseded.bits }
+        do throws(IndexFailure) {
+            var pass = try SupersededPass(tables, cut: rules.cut, disk: disk)
+            var found: SequenceBits?
+            while found == nil { found = try pass.step(byteBudget: .max, disk: disk) }
+            let bits = SupersededBits(words: found?.words ?? [])
+            superseded = (rules.cut, bits)
+            return bits
+        } catch {
+            throw try discarding(error)
+        }
+    }
+
+    /// What to say of `failure`. A damaged table is removed, so that the next start makes it again.
+    private func discarding(_ failure: IndexFailure) throws(ReadFailure) -> ReadFailure {
+        if let file = failure.file {
+            try onDisk { disk throws(DiskError) in try disk.remove(file) }
+        }
+        return ReadFailure(failure)
     }
 }
 

@@ -9,10 +9,12 @@ package import SegmentLog
 /// everything anew. Every task may be cut short anywhere and is asked for again after a restart.
 package struct Maintainer<D: Disk> {
     let disk: D
-    private let hash = SHA256()
-    package private(set) var manifest: Manifest
+    let hash = SHA256()
+    package internal(set) var manifest: Manifest
     var tables: IndexTables
     var merge: TableMerge?
+    /// The bits of the cut that was needed last.
+    var superseded: (cut: Sequence, bits: SupersededBits)?
 
     /// Goes on from the manifest that recovery found, and the tables of its index.
     package init(disk: D, manifest: Manifest, tables: IndexTables) {
@@ -51,6 +53,7 @@ package struct Maintainer<D: Disk> {
                 for file in files { try disk.remove(file) }
             }
             return .done
+        case .compaction(let task): return .compaction(try perform(task))
         }
     }
 
@@ -100,7 +103,7 @@ package struct Maintainer<D: Disk> {
         return (places, seal)
     }
 
-    private func describe(
+    func describe(
         _ segment: SegmentDescriptor, after previous: SegmentDescriptor?
     ) throws(ReadFailure) {
         var rows: SegmentRows?
@@ -148,8 +151,6 @@ package struct Maintainer<D: Disk> {
         var next = next
         next.beginTakeover(from: manifest)
         try onDisk { disk throws(DiskError) in
-            let next = next.takenOver(
-                voidingRecords: try LogDirectory.persistCounter(on: disk))
             try FetchedFiles.verify(next.segments, on: disk)
             try state.store(on: disk)
             try next.store(on: disk, hash)

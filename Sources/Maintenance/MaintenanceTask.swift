@@ -22,6 +22,7 @@ package enum MaintenanceTask: Equatable, Sendable {
     case mergeIndex
     /// Files of index tables that were merged, and that nobody uses any more, are removed.
     case removeTables([String])
+    case compaction(CompactionTask)
 }
 
 /// A segment whose SEAL is applied.
@@ -58,5 +59,6 @@ package enum MaintenanceReport: Equatable, Sendable {
     /// A merge is finished, and its inputs are not removed yet; nil when there is none to do, or no
     /// room for it.
     case merged(IndexTable?)
+    case compaction(CompactionTaskReport)
     case done
 }

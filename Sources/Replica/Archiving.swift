@@ -63,6 +63,7 @@ extension Replica {
             guard let table else { return }
             outcome.maintenance.append(.removeTables(index.adopt(table).map(\.file)))
             mergeIndex(into: &outcome)
+        case .compaction(let report): compacted(report, into: &outcome)
         case .done: break
         }
     }

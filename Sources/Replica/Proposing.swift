@@ -24,6 +24,7 @@ struct PendingSubmit {
         case duplicate(IndexedRevision)
         case conflict(Revision)
         case tokenRefused
+        case erased
     }
 
     let client: ClientID
@@ -107,6 +108,7 @@ extension Replica {
         _ item: Submit.Item, _ bytes: Span<UInt8>, into outcome: inout ReplicaOutcome
     ) -> PendingSubmit.Decision? {
         let mayWrite = mayWrite(item.record.writtenBy, bytes)
+        if isClosed(bytes, item.record.uniqueID) { return mayWrite ? .erased : .tokenRefused }
         let verdict: Ledger.Verdict
         do {
             verdict = try ledger.judge(item.record, in: bytes, expected: item.expected)
@@ -145,6 +147,11 @@ extension Replica {
             sequence: sequence, revision: revision)
     }
 
+    /// Whether the unique_id in `range` is erased, or about to be.
+    private func isClosed(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
+        commands.isErasing(bytes, range) || ledger.isClosed(bytes, range)
+    }
+
     /// Whether the token that is named in `range` may still write.
     private func mayWrite(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
         guard let id = TokenID(bytes.extracting(range)), let token = ledger.directory.token(id)
@@ -172,6 +179,12 @@ extension Replica {
         now: Instant, wall: Timestamp, into outcome: inout ReplicaOutcome
     ) {
         guard serves, catalogue.activeSegmentByteCount >= settings.log.segmentBytes else { return }
+        seal(now: now, wall: wall, into: &outcome)
+    }
+
+    /// Ends the segment, unless it is empty.
+    mutating func seal(now: Instant, wall: Timestamp, into outcome: inout ReplicaOutcome) {
+        guard catalogue.lastHeader?.kind != .seal else { return }
         let previous = catalogue.lastHeader
         let entry = Entry(
             kind: .seal, term: consensus.term, after: previous,
@@ -221,6 +234,7 @@ extension Replica {
     ) -> Receipt? {
         switch decision {
         case .tokenRefused: return Receipt(verdict: .tokenRefused, revision: .zero)
+        case .erased: return Receipt(verdict: .erased, revision: .zero)
         case .conflict(let current): return Receipt(verdict: .conflict, revision: current)
         case .duplicate(let first): return receipt(.duplicate, of: first, into: &outcome)
         case .appended(let added): return receipt(.appended, of: added, into: &outcome)
@@ -230,22 +244,6 @@ extension Replica {
     private mutating func receipt(
         _ verdict: Receipt.Verdict, of revision: IndexedRevision, into outcome: inout ReplicaOutcome
     ) -> Receipt? {
-        guard let (entry, record) = record(of: revision, into: &outcome) else { return nil }
-        let bytes = entry.bytes.span
-        let ordinal = Int(revision.sequence.value - entry.header.firstSequence.value)
-        var receipt = Receipt(verdict: verdict, revision: revision.revision)
-        receipt.sequence = revision.sequence
-        receipt.recordedAt = entry.header.timestamp.advanced(byMicroseconds: ordinal)
-        receipt.salt = Identifier(bytes, at: record.salt.lowerBound)
-        receipt.leafHash = leaf.hash(
-            of: record, in: bytes, sequence: revision.sequence, recordedAt: receipt.recordedAt)
-        return receipt
-    }
-
-    /// A revision's entry and its record there; nil with a failure set when it cannot be read.
-    private mutating func record(
-        of revision: IndexedRevision, into outcome: inout ReplicaOutcome
-    ) -> (Entry, RecordView)? {
         let entry =
             if let place = revision.place {
                 entry(at: place.entry, into: &outcome)
@@ -253,14 +251,15 @@ extension Replica {
                 entry(holding: revision.sequence, into: &outcome)
             }
         guard let entry else { return nil }
+        // Behind a compaction the record has moved.
+        let isHeld = catalogue.place(of: entry.header.index) != nil
         do {
-            let offset = try revision.place?.offset ?? offset(of: revision.sequence, in: entry)
-            let record = try RecordView(
-                decoding: entry.bytes.span, at: offset, end: entry.header.bodyRange.upperBound)
-            return (entry, record)
+            return try receipt(
+                verdict, revision.revision, of: revision.sequence, in: entry,
+                at: isHeld ? revision.place?.offset : nil)
         } catch {
             outcome.failure = .ledger(
-                "no record of event \(revision.sequence) in entry \(entry.header.index)")
+                "event \(revision.sequence) in entry \(entry.header.index): \(error)")
             return nil
         }
     }
@@ -304,6 +303,7 @@ extension Replica {
         }
         submits.removeAll()
         failCommands(into: &outcome)
+        compacting.stopLeading()
         failTransfer(into: &outcome)
         batch = OpenBatch()
         ledger.dropOverlay()
