@@ -1,5 +1,5 @@
 package import Bytes
-package import Records
+import Records
 
 // What commands of retention and entries of compactions mean. Those that are void where they stand
 // in the log change nothing.

@@ -1,3 +1,4 @@
+import Compaction
 import Crypto
 package import EventIndex
 import Records

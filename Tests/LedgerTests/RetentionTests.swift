@@ -87,7 +87,8 @@ import Testing
         var bytes: [UInt8] = []
         ledger.appendState(to: &bytes)
         var cursor = ByteCursor(0..<bytes.count)
-        let read = try Ledger(state: &cursor, bytes.span, seed: 1)
+        let read = try Ledger(
+            state: &cursor, bytes.span, seed: RevisionKey.Seed(1), archive: TestArchive())
         #expect(cursor.remaining == 0)
         #expect(read.retention == ledger.retention)
         var again: [UInt8] = []
@@ -96,7 +97,8 @@ import Testing
         for count in stride(from: 0, to: bytes.count, by: 7) {
             var cursor = ByteCursor(0..<count)
             #expect(throws: ByteDefect.self) {
-                _ = try Ledger(state: &cursor, bytes.span, seed: 1)
+                _ = try Ledger(
+                    state: &cursor, bytes.span, seed: RevisionKey.Seed(1), archive: TestArchive())
             }
         }
     }
