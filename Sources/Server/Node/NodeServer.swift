@@ -89,10 +89,14 @@ package final class NodeServer {
         handshake = Handshake(
             role: .node, clusterID: recovered.identity.clusterID, node: recovered.identity.nodeID,
             incarnation: recovered.identity.incarnation)
+        let index = try NodeDirectory.openIndex(
+            configuration.directory, of: recovered.catalogue.archive, log)
         replica = try Replica(
             recovered: recovered,
             source: ArchiveSource(
                 disk: try DirectoryDisk(path: configuration.directory)),
+            index: DiskArchiveIndex(
+                index, disk: try DirectoryDisk(path: configuration.directory)),
             settings: configuration.settings, key: RandomBytes.make(count: KeyStream.keyByteCount),
             seed: RandomBytes.makeSeed(), now: Self.now)
         logThread = try LogThread(
@@ -105,7 +109,8 @@ package final class NodeServer {
             }
         }
         maintenance = try MaintenanceThread(
-            directory: configuration.directory, manifest: recovered.catalogue.archive
+            directory: configuration.directory, manifest: recovered.catalogue.archive,
+            index: index
         ) { inbox.put(.maintained($0)) }
         reader = try ReaderThread(directory: configuration.directory) { inbox.put(.read($0)) }
         let own = replica.members.first { $0.id == recovered.identity.nodeID }
