@@ -16,6 +16,7 @@ package enum FrameKind: UInt8, Sendable {
     case fetch = 24
     case fetched = 25
     case nodeHealth = 26
+    case compactionReport = 27
     // From a gateway or tool to a node.
     case submit = 32
     case query = 33

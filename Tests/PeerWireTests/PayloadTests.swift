@@ -269,7 +269,7 @@ import Testing
         }
         let head = try Receipts.Head(0..<payload.count, payload.span)
         #expect(head.leader == nil && head.outcome == .none)
-        payload[16] = 4
+        payload[16] = 5
         #expect(throws: ByteDefect.self) { _ = try head.receipt(0, payload.span) }
         for (offset, value) in [(8, UInt8(4)), (9, 1)] {
             var changed = payload

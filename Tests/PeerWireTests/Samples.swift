@@ -90,7 +90,18 @@ struct Sample: Sendable {
 
     static let outcomes: [CommandReply.Outcome] = [
         .done(.created(TokenID(1))), .done(.revoked(TokenID(2))), .unknownToken, .refused, .none,
-        .unknown,
+        .unknown, .done(.compacting(LogIndex(9))), .done(.held), .done(.released),
+        .done(.erased(3)), .unknownID, .running, .held, .closed, .full,
+    ]
+
+    static let reports = [
+        CompactionReport(
+            compaction: LogIndex(5),
+            stage: .made([Digest([UInt8](repeating: 7, count: 32)), .zero])),
+        CompactionReport(compaction: LogIndex(6), stage: .made([])),
+        CompactionReport(compaction: LogIndex(7), stage: .withheld),
+        CompactionReport(compaction: LogIndex(8), stage: .failed),
+        CompactionReport(compaction: LogIndex(9), stage: .swapped),
     ]
 
     // MARK: Consensus
@@ -195,6 +206,16 @@ struct Sample: Sendable {
                     payload: written { reply.append(to: &$0) }
                 ) { range, bytes throws(ByteDefect) in
                     let read = try CommandReply(range, bytes.span)
+                    return written { read.append(to: &$0) }
+                })
+        }
+        for report in reports {
+            samples.append(
+                Sample(
+                    kind: .compactionReport, name: "\(report)",
+                    payload: written { report.append(to: &$0) }
+                ) { range, bytes throws(ByteDefect) in
+                    let read = try CompactionReport(range, bytes.span)
                     return written { read.append(to: &$0) }
                 })
         }

@@ -305,6 +305,16 @@ package final class NodeServer {
                 .info, "fetched from peers", [("file", file), ("bytes", "\(byteCount)")])
         case .fetchedWrong(let peer):
             log.write(.warning, "got something else than was asked for", [("peer", "\(peer)")])
+        case .compacted(let index, let text):
+            log.write(.info, "compacted", [("entry", "\(index)"), ("what", text)])
+        case .compactionFailed(let index, let reason):
+            log.write(
+                .warning, "takes no part in a compaction",
+                [("entry", "\(index)"), ("why", reason)])
+        case .compactionAbandoned(let index):
+            log.write(
+                .warning, "no majority made the same files; the compaction is given up",
+                [("entry", "\(index)")])
         case .diskLow(true, let free):
             log.write(
                 .warning, "short of disk: events are not taken", [("free_bytes", "\(free)")])
