@@ -122,8 +122,8 @@ extension Simulation {
     }
 
     private var hasConverged: Bool {
-        // One that is between two processes is not there yet.
-        guard nodes.allSatisfy({ resting[$0.place] || $0.isRunning }) else { return false }
+        // One that opens its files anew is waited for.
+        guard nodes.allSatisfy({ $0.isRunning || resting[$0.place] }) else { return false }
         let replicas = live.compactMap(\.replica)
         guard let first = replicas.first else { return false }
         return replicas.allSatisfy { replica in
