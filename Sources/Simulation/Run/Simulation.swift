@@ -89,7 +89,8 @@ package final class Simulation {
         settings.consensus.maxInflightBytes = options.maxInflightBytes
         settings.consensus.plantedBugs = try PlantedBugNames.switches(options.bug)
         settings.log = LogSettings(
-            segmentBytes: options.segmentBytes, groupEntries: 8, groupBytes: 64 * 1_024)
+            segmentBytes: options.segmentBytes, groupEntries: 8, groupBytes: 64 * 1_024,
+            heldSegments: options.heldSegments)
         settings.entriesPerTurn = options.entriesPerTurn
         settings.pageWaitNanoseconds = 300_000_000
         return settings
