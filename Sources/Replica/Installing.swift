@@ -55,7 +55,7 @@ extension Replica {
             case .stateTable(let seal): takeState(seal, answer.bytes)
             case .chunkDigests(let name), .chunk(let name, _):
                 takePiece(of: name, item, answer.bytes, into: &outcome)
-            case .entry: false
+            case .entry, .committedEntry: false
             }
         if !isRight {
             fetcher.reject(now: now)

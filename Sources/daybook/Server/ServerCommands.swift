@@ -67,11 +67,7 @@ enum ServerCommands {
         configuration.settings = try replicaSettings(arguments)
         _ = try Process.raiseDescriptorLimit()
         let signals = try Signals.Watch()
-        repeat {
-            let server = try NodeServer(configuration)
-            try signals.stop(server.stopper)
-            guard try server.run() == .reopen else { return }
-        } while true
+        try NodeServer.run(configuration) { try signals.stop($0) }
     }
 
     private static func replicaSettings(_ arguments: Arguments) throws -> ReplicaSettings {
