@@ -12,6 +12,7 @@ package enum FrameKind: UInt8, Sendable {
     case appendRequest = 18
     case appendResponse = 19
     case timeoutNow = 20
+    case installHint = 21
     case fetch = 24
     case fetched = 25
     case nodeHealth = 26

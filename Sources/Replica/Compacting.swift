@@ -53,7 +53,8 @@ struct Compacting {
     var sweepIsDue = true
     /// The bits of the cut that was needed last.
     var superseded: (cut: Sequence, bits: SupersededBits)?
-    var told: CompactionReport?
+    /// What was told last, and to whom.
+    var told: (leader: NodeID, report: CompactionReport)?
     var reportDeadline = Instant.zero
 
     // Leading.
@@ -65,7 +66,8 @@ struct Compacting {
     /// After a compaction without a majority.
     var retryAt = Instant.zero
 
-    /// When there is something to tell again; never without an open compaction.
+    /// When there is something to tell again, or a leader has waited long enough; never without
+    /// an open compaction.
     var deadline: Instant {
         parts.isEmpty ? Instant(nanoseconds: .max) : reportDeadline
     }
@@ -256,18 +258,23 @@ extension Replica {
 
     /// Tells the leader how far this node is, when that changed and from time to time.
     private mutating func report(now: Instant, into outcome: inout ReplicaOutcome) {
-        guard let part = compacting.parts.last, part.open.index == ledger.retention.open?.index,
-            let stage = part.stage, let leader = consensus.leader
+        guard let part = compacting.parts.last else { return }
+        let isDue = now >= compacting.reportDeadline
+        if isDue {
+            compacting.reportDeadline = now.advanced(
+                byNanoseconds: settings.compactionReportNanoseconds)
+        }
+        guard part.open.index == ledger.retention.open?.index, let stage = part.stage,
+            let leader = consensus.leader
         else { return }
         let report = CompactionReport(compaction: part.open.index, stage: stage)
         if leader == identity.nodeID {
             compacting.reports[leader] = report
             return
         }
-        guard report != compacting.told || now >= compacting.reportDeadline else { return }
-        compacting.told = report
-        compacting.reportDeadline = now.advanced(
-            byNanoseconds: settings.compactionReportNanoseconds)
+        guard isDue || compacting.told?.leader != leader || compacting.told?.report != report
+        else { return }
+        compacting.told = (leader, report)
         outcome.send(to: .peer(leader)) { bytes in
             Frame.append(.compactionReport, to: &bytes) { report.append(to: &$0) }
         }

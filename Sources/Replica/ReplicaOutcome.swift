@@ -30,6 +30,10 @@ package enum ReplicaFailure: Error, Sendable {
 package enum ReplicaEvent: Equatable, Sendable {
     case standing(Standing)
     case serving(Term)
+    /// A follower lacks entries that are in the archive only.
+    case followerNeedsInstall(NodeID)
+    /// This node does, and begins to fetch them.
+    case needsInstall(InstallHint)
     case handsOver(to: NodeID)
     case transferAbandoned(to: NodeID)
     case truncated(from: LogIndex)

@@ -15,7 +15,7 @@ package struct LogSettings: Equatable, Sendable {
 
     package init(
         segmentBytes: Int = 16 * 1_024 * 1_024, groupEntries: Int = 512,
-        groupBytes: Int = 4 * 1_024 * 1_024, heldSegments: Int = 1_000_000
+        groupBytes: Int = 4 * 1_024 * 1_024, heldSegments: Int = 3
     ) {
         precondition(segmentBytes > SegmentHeader.encodedSize, "\(segmentBytes) bytes a segment")
         precondition((1...1_024).contains(groupEntries), "\(groupEntries) entries a group")

@@ -124,7 +124,7 @@ struct Sample: Sendable {
             .appendRequest(
                 AppendRequest(
                     term: Term(4), previous: last, entries: entries, commit: LogIndex(2),
-                    readContext: 6))
+                    readContext: 6, window: 7))
         }
         func response(_ result: AppendResponse.Result) -> Message {
             .appendResponse(AppendResponse(term: Term(4), result: result, readContext: 8))
@@ -137,8 +137,9 @@ struct Sample: Sendable {
             .voteResponse(term: Term(9), granted: false),
             append([]), append(descriptors),
             .voteRequest(term: Term(9), last: last, byOrder: true), .timeoutNow(term: Term(9)),
+            .installHint(term: Term(9), base: last),
             response(.matched(through: last)),
-            response(.rejected(previous: LogIndex(7), hint: last)),
+            response(.rejected(previous: LogIndex(7), hint: last, window: 5)),
         ]
     }()
 
@@ -149,6 +150,7 @@ struct Sample: Sendable {
         case .appendRequest: .appendRequest
         case .appendResponse: .appendResponse
         case .timeoutNow: .timeoutNow
+        case .installHint: .installHint
         }
     }
 

@@ -287,6 +287,12 @@ package final class NodeServer {
                     ("leader", standing.leader.map { "\($0)" } ?? "none"),
                 ])
         case .serving(let term): log.write(.info, "serves", [("term", "\(term)")])
+        case .followerNeedsInstall(let node):
+            log.write(.warning, "a node needs segments", [("node", "\(node)")])
+        case .needsInstall(let hint):
+            log.write(
+                .warning, "needs segments",
+                [("from", "\(hint.from)"), ("through", "\(hint.base)")])
         case .handsOver(let node): log.write(.info, "hands over", [("to", "\(node)")])
         case .transferAbandoned(let node):
             log.write(.warning, "did not hand over", [("to", "\(node)")])
