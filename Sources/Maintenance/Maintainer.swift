@@ -10,6 +10,8 @@ package struct Maintainer<D: Disk> {
     let disk: D
     let hash = SHA256()
     package internal(set) var manifest: Manifest
+    /// What was scrubbed last.
+    var scrubbing: (segment: SegmentDescriptor, digests: ChunkDigests)?
 
     /// Goes on from the manifest that recovery found.
     package init(disk: D, manifest: Manifest) {
@@ -41,6 +43,8 @@ package struct Maintainer<D: Disk> {
         case .describe(let segment, let previous):
             try describe(segment, after: previous)
             return .done
+        case .scrub(let segment, let previous, let chunks):
+            return try scrub(segment, after: previous, chunks)
         case .compaction(let task): return .compaction(try perform(task))
         }
     }
@@ -100,21 +104,8 @@ package struct Maintainer<D: Disk> {
     private func survey(
         _ file: String, _ digests: ChunkDigests
     ) throws(ReadFailure) -> [Int] {
-        var bad: [Int] = []
+        let bad = try survey(file, digests, digests.chunks.indices)
         try onDisk { disk throws(DiskError) in
-            guard try disk.byteCount(of: file) != nil else {
-                bad = Array(digests.chunks.indices)
-                return
-            }
-            for number in digests.chunks.indices {
-                let range = digests.range(of: number)
-                let bytes = try disk.read(file, at: range.lowerBound, count: range.count)
-                let isGood =
-                    bytes.count == range.count
-                    && ChunkDigests.digest(bytes.span, in: 0..<bytes.count, hash)
-                        == digests.chunks[number]
-                if !isGood { bad.append(number) }
-            }
             if bad.isEmpty, try disk.byteCount(of: file) != digests.byteCount {
                 try disk.resize(file, byteCount: digests.byteCount)
             }

@@ -17,6 +17,8 @@ package enum MaintenanceTask: Equatable, Sendable {
     case install(Manifest, StateTableFile)
     /// The places of an archived segment are written anew: its file was repaired.
     case describe(SegmentDescriptor, after: SegmentDescriptor?)
+    /// Chunks of an archived segment are held against their digests.
+    case scrub(SegmentDescriptor, after: SegmentDescriptor?, chunks: Range<Int>)
     case compaction(CompactionTask)
 }
 
@@ -48,6 +50,8 @@ package enum MaintenanceReport: Equatable, Sendable {
     case stored(file: String)
     /// The log on the disk is another one now: everything has to be opened anew.
     case installed
+    /// What was read of the segment ends before chunk `through`.
+    case scrubbed(SegmentDescriptor, through: Int, byteCount: Int, isGood: Bool)
     case compaction(CompactionTaskReport)
     case done
 }

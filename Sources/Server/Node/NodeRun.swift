@@ -1,3 +1,4 @@
+import Replica
 import SegmentLog
 
 extension NodeServer {
@@ -10,6 +11,7 @@ extension NodeServer {
         onStart: (@escaping @Sendable () -> Void) throws -> Void
     ) throws {
         var ending = Ending.reopen
+        var configuration = configuration
         while ending == .reopen {
             do {
                 let server = try NodeServer(configuration)
@@ -19,6 +21,7 @@ extension NodeServer {
                 let repair = try RepairServer(configuration)
                 try onStart(repair.stopper)
                 ending = try repair.run()
+                configuration.settings.repairedEntries += UInt64(repair.fetchedCount)
             }
         }
     }

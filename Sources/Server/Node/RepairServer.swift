@@ -66,6 +66,9 @@ final class RepairServer {
         ]
     }
 
+    /// Entries that came from peers.
+    var fetchedCount: Int { outcome.fetchedCount }
+
     /// Something that ends the loop from another thread.
     var stopper: @Sendable () -> Void {
         let inbox = inbox
