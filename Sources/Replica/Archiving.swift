@@ -59,7 +59,10 @@ extension Replica {
             catalogue.adopt(manifest, holding: settings.log.heldSegments)
             consensus.releaseLog(through: catalogue.firstHeldIndex.previous)
             outcome.events.append(.archived(through: manifest.lastIndex))
-        case .surveyed, .stored: transferred(report, into: &outcome)
+        case .surveyed, .stored:
+            transferred(report, into: &outcome)
+            repaired(report, into: &outcome)
+        case .scrubbed: scrub.reports.append(report)
         case .installed: outcome.wantsReopening = true
         case .merging: outcome.maintenance.append(.mergeIndex)
         case .merged(let table):

@@ -60,6 +60,12 @@ struct Fetcher {
         flying.removeAll()
     }
 
+    /// Forgets what was asked for of a segment.
+    mutating func forget(_ name: SegmentName) {
+        waiting.removeAll { $0.item.segment == name }
+        flying.removeAll { $0.item.segment == name }
+    }
+
     /// When `turn` has something to do.
     var deadline: Instant {
         var earliest = Instant(nanoseconds: .max)
@@ -144,5 +150,15 @@ struct Fetcher {
         let earned = rate * (elapsed / 1_000) / 1_000_000
         allowance = min(
             allowance + earned, max(UInt64(Self.window * Self.answerBytes), rate / 10))
+    }
+}
+
+extension FetchItem {
+    /// Of the archive; nil for other items.
+    fileprivate var segment: SegmentName? {
+        switch self {
+        case .chunkDigests(let name), .chunk(let name, _): name
+        case .manifest, .stateTable, .entry, .committedEntry: nil
+        }
     }
 }

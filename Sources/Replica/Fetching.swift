@@ -1,3 +1,4 @@
+import Consensus
 import PeerWire
 import Records
 import SegmentLog
@@ -21,10 +22,10 @@ extension Replica {
     }
 
     private func answer(_ fetch: Fetch, to peer: NodeID, into outcome: inout ReplicaOutcome) {
-        var place: Place?
-        if case .entry(let index, _) = fetch.item { place = catalogue.place(of: index) }
         outcome.fetches.append(
-            FetchJob(peer: peer, fetch: fetch, manifest: catalogue.archive, place: place))
+            FetchJob(
+                peer: peer, fetch: fetch, catalogue: catalogue, committed: consensus.commitIndex,
+                term: consensus.durableTerm))
     }
 
     mutating func sendFetches(now: Instant, into outcome: inout ReplicaOutcome) {

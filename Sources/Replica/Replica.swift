@@ -74,6 +74,8 @@ package struct Replica {
     /// One after the other.
     var transfers: [SegmentTransfer] = []
     var installation: Installation?
+    var repairs = ArchiveRepair()
+    var scrub: Scrub
 
     var compacting = Compacting()
 
@@ -121,6 +123,8 @@ package struct Replica {
         self.index = index
         salts = KeyStream(key: key)
         fetcher = Fetcher(bytesPerSecond: settings.fetchBytesPerSecond, seed: seed)
+        scrub = Scrub(settings, seed: seed, now: now)
+        repairs.found = recovered.missing.map(\.firstIndex)
         ledger = try Self.ledger(recovered, source, index)
         let base = catalogue.firstHeldIndex.previous
         var log = LogOutline(
@@ -163,7 +167,9 @@ package struct Replica {
         var deadline = consensus.nextDeadline()
         if !clients.isEmpty { deadline = min(deadline, statusDeadline) }
         for page in parkedPages { deadline = min(deadline, page.deadline) }
-        deadline = min(deadline, fetcher.deadline, compacting.deadline)
+        deadline = min(
+            deadline, fetcher.deadline, compacting.deadline, repairs.deadline)
+        if installation == nil { deadline = min(deadline, scrub.deadline) }
         return deadline
     }
 
@@ -246,6 +252,7 @@ package struct Replica {
         answerCommands(into: &outcome)
         answerQueries(now: now, into: &outcome)
         compact(now: now, wall: wall, into: &outcome)
+        repairArchive(now: now, wall: wall, into: &outcome)
         sendFetches(now: now, into: &outcome)
         reportStatus(now: now, into: &outcome)
         cache.trim(

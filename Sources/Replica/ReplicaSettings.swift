@@ -16,6 +16,12 @@ package struct ReplicaSettings: Sendable {
     package var waitingQueries = 4_096
     /// Bytes in a second that are asked of peers while this node takes over their files.
     package var fetchBytesPerSecond: UInt64 = 64 * 1_024 * 1_024
+    /// In how long the whole archive is read and verified once.
+    package var scrubPeriodNanoseconds: UInt64 = 7 * 86_400 * 1_000_000_000
+    /// Bytes in a second that are read for it at most.
+    package var scrubBytesPerSecond: UInt64 = 8 * 1_024 * 1_024
+    /// Entries that came from peers before this start, for the status.
+    package var repairedEntries: UInt64 = 0
     /// How long a page that waits for events is kept before it is answered empty.
     package var pageWaitNanoseconds: UInt64 = 2_000_000_000
     /// How often clients hear this node's status when nothing changes.
@@ -33,6 +39,12 @@ package struct ReplicaSettings: Sendable {
     /// Bytes of the disk below which events are not taken; nil: enough for two segments and one
     /// step of a compaction (eight more), or a fifth of a disk on which that would be more.
     package var reserveBytes: UInt64?
+
+    /// Bytes after which a segment is sealed.
+    package var segmentBytes: Int {
+        get { log.segmentBytes }
+        set { log.segmentBytes = newValue }
+    }
 
     func watermark(total: UInt64) -> UInt64 {
         reserveBytes ?? min(10 * UInt64(log.segmentBytes), total / 5)

@@ -1,8 +1,8 @@
 import Bytes
 import Crypto
 import Ledger
-import Records
-import SegmentLog
+package import Records
+package import SegmentLog
 
 /// The bytes of a state table: whose it is, then the ledger's state.
 enum StateTable {
@@ -41,6 +41,25 @@ enum StateTable {
             return ledger
         } catch {
             throw .storage("the state table of entry \(file.seal) is not readable: \(error)")
+        }
+    }
+}
+
+extension Replica {
+    /// The members as the newest state table names them, or the genesis.
+    package static func members(
+        of recovered: Recovered, _ source: any EntrySource
+    ) throws(ReplicaFailure) -> [Member] {
+        if let state = recovered.state {
+            let ledger = try StateTable.decode(
+                state, clusterID: recovered.identity.clusterID, seed: 0)
+            return ledger.genesis?.members ?? []
+        }
+        guard let place = recovered.catalogue.place(of: LogIndex(1)) else { return [] }
+        do {
+            return try Genesis(try source.entry(at: place)).members
+        } catch {
+            throw .ledger("\(error)")
         }
     }
 }

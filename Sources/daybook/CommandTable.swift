@@ -29,7 +29,7 @@ enum CommandTable {
             details: "The first start makes the cluster and its administrator's token in DIR.",
             flags: [
                 .value("data", "DIR", "where everything is kept", isRequired: true), listen,
-                requestDeadline, electionTimeout,
+                requestDeadline, electionTimeout, segmentBytes, scrubPeriod,
             ],
             examples: [
                 "daybook serve --data ./daybook-data",
@@ -40,7 +40,7 @@ enum CommandTable {
             flags: [
                 .value("data", "DIR", "directory that `init node` made", isRequired: true),
                 .value("listen", "ADDRESS", "address to listen on; its member's by default"),
-                electionTimeout,
+                electionTimeout, segmentBytes, scrubPeriod,
             ],
             examples: [
                 "daybook node --data /var/lib/daybook/1",
@@ -89,6 +89,11 @@ enum CommandTable {
         "request-deadline-ms", "N", "how long a request waits for the cluster; 5000 by default")
     private static let electionTimeout = Flag.value(
         "election-timeout-ms", "N", "silence that begins an election; 500 by default")
+
+    private static let segmentBytes = Flag.value(
+        "segment-bytes", "N", "bytes after which a segment is sealed; 16777216 by default")
+    private static let scrubPeriod = Flag.value(
+        "scrub-period-s", "N", "in how long the archive is verified once; 604800 by default")
 
     private static func server(
         _ name: String, _ word: String? = nil

@@ -251,8 +251,12 @@ struct ScriptedNode {
     mutating func texts() throws -> [(outcome: RowsHead.Outcome, lines: [String])] {
         for job in reads {
             var bytes: [UInt8] = []
-            job.run(ArchiveSource(disk: disk), leaf: &leaf, into: &bytes)
-            sent.append((.client(job.client), bytes))
+            if let failed = job.run(ArchiveSource(disk: disk), leaf: &leaf, into: &bytes) {
+                replica.readFailed(failed, now: now, into: &outcome)
+                turn()
+            } else {
+                sent.append((.client(job.client), bytes))
+            }
         }
         reads = []
         return try take(.rows).map { payload in
@@ -266,8 +270,12 @@ struct ScriptedNode {
     mutating func rows() throws -> [(head: RowsHead, rows: [History.Row])] {
         for job in reads {
             var bytes: [UInt8] = []
-            job.run(ArchiveSource(disk: disk), leaf: &leaf, into: &bytes)
-            sent.append((.client(job.client), bytes))
+            if let failed = job.run(ArchiveSource(disk: disk), leaf: &leaf, into: &bytes) {
+                replica.readFailed(failed, now: now, into: &outcome)
+                turn()
+            } else {
+                sent.append((.client(job.client), bytes))
+            }
         }
         reads = []
         return try take(.rows).map { payload in

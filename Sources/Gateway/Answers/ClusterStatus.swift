@@ -71,6 +71,11 @@ package enum ClusterStatus {
         object.member("disk_watermark_bytes", storage.disk.watermark, to: &output)
         object.member("disk_low", storage.disk.isLow, to: &output)
         object.member("bytes_per_day", storage.bytesPerDay, to: &output)
+        object.member("scrub_passes", storage.care.scrubPasses, to: &output)
+        object.member("repaired_chunks", storage.care.repairedChunks, to: &output)
+        object.member("repaired_entries", storage.care.repairedEntries, to: &output)
+        let damaged = storage.care.damaged.map { "\($0.lowerBound)-\($0.upperBound)" }
+        object.member("damaged_entries", damaged.joined(separator: " "), to: &output)
         if let days = storage.daysLeft { object.member("days_left", days, to: &output) }
     }
 }

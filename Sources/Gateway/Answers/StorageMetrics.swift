@@ -4,8 +4,11 @@ import Records
 /// What the nodes say of their files, as metrics.
 enum StorageMetrics {
     static func append(_ nodes: [ClusterClient.Node], to text: inout Exposition) {
-        func metric(_ name: String, _ help: String, _ value: (StorageStatus) -> UInt64) {
-            text.metric(name, "gauge", help)
+        func metric(
+            _ name: String, _ help: String, type: String = "gauge",
+            _ value: (StorageStatus) -> UInt64
+        ) {
+            text.metric(name, type, help)
             for node in nodes {
                 text.sample(
                     "{node=\"\(node.id)\"}", node.status.map { value($0.storage) } ?? 0)
@@ -24,6 +27,27 @@ enum StorageMetrics {
         }
         metric("daybook_node_log_growth_bytes_per_day", "At the rate of the last hour.") {
             $0.bytesPerDay
+        }
+        metric(
+            "daybook_scrub_bytes_total", "Bytes of the archive that were read and verified.",
+            type: "counter"
+        ) { $0.care.scrubbedBytes }
+        metric(
+            "daybook_scrub_passes_total", "How often all of the archive was.", type: "counter"
+        ) { $0.care.scrubPasses }
+        metric("daybook_scrub_last_pass_seconds", "When it was last; 0 for not yet.") {
+            UInt64(max(0, $0.care.lastScrub?.microseconds ?? 0)) / 1_000_000
+        }
+        metric(
+            "daybook_repair_chunks_total", "Chunks of 64 KiB that came from peers.",
+            type: "counter"
+        ) { $0.care.repairedChunks }
+        metric(
+            "daybook_repair_entries_total", "Entries of the log's end that came from peers.",
+            type: "counter"
+        ) { $0.care.repairedEntries }
+        metric("daybook_damaged_segments", "Archived segments that are being repaired.") {
+            UInt64($0.care.damaged.count)
         }
     }
 }

@@ -35,7 +35,7 @@ package final class NodeServer {
         case written(Int)
         case failed(DiskError)
         case maintained(Result<MaintenanceReport, ReadFailure>)
-        case read(ReaderThread.Answer)
+        case read(ReaderThread.Result)
         case stop
     }
 
@@ -233,8 +233,8 @@ package final class NodeServer {
                     + "nothing more is acknowledged until the node is started again")
         case .maintained(.success(let report)): replica.maintained(report, into: &outcome)
         case .maintained(.failure(let failure)): throw NodeFailure("the archive: \(failure)")
-        case .read(let answer):
-            send(answer.frame, to: answer.destination, now: now)
+        case .read(.answer(let destination, let frame)): send(frame, to: destination, now: now)
+        case .read(.failed(let failed)): replica.readFailed(failed, now: now, into: &outcome)
         case .stop: prepareStop(now: now)
         }
     }
@@ -310,6 +310,10 @@ package final class NodeServer {
         case .fetched(let file, let byteCount):
             log.write(
                 .info, "fetched from peers", [("file", file), ("bytes", "\(byteCount)")])
+        case .damaged(let file):
+            log.write(
+                .warning, "a file of the archive is damaged: asks its peers for it",
+                [("file", file)])
         case .fetchedWrong(let peer):
             log.write(.warning, "got something else than was asked for", [("peer", "\(peer)")])
         case .compacted(let index, let text):

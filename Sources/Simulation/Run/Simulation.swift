@@ -152,7 +152,7 @@ package final class Simulation {
         case .maintained(let node, let life): try takeMaintained(nodes[node], life: life)
         case .peerFrame(let from, let to, let bytes): try takePeerFrame(from, to, bytes)
         case .nodeFrame(let link, let bytes): try takeNodeFrame(link, bytes)
-        case .read(let node, let life, let job): takeRead(nodes[node], life, job)
+        case .read(let node, let life, let job): try takeRead(nodes[node], life, job)
         case .fetched(let node, let life, let job): takeFetch(nodes[node], life, job)
         case .start(let node): try start(nodes[node])
         case .connect(let gateway, let node): connect(gateways[gateway], nodes[node])

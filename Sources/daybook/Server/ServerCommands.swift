@@ -67,11 +67,7 @@ enum ServerCommands {
         configuration.settings = try replicaSettings(arguments)
         _ = try Process.raiseDescriptorLimit()
         let signals = try Signals.Watch()
-        repeat {
-            let server = try NodeServer(configuration)
-            try signals.stop(server.stopper)
-            guard try server.run() == .reopen else { return }
-        } while true
+        try NodeServer.run(configuration) { try signals.stop($0) }
     }
 
     private static func replicaSettings(_ arguments: Arguments) throws -> ReplicaSettings {
@@ -80,7 +76,24 @@ enum ServerCommands {
         settings.consensus.electionTimeoutNanoseconds = timeout
         settings.consensus.heartbeatNanoseconds = timeout / 5
         settings.statusNanoseconds = min(timeout / 5, settings.statusNanoseconds)
+        settings.segmentBytes = Int(
+            try number(arguments, "segment-bytes", 65_536...1_073_741_824)
+                ?? UInt64(settings.segmentBytes))
+        settings.scrubPeriodNanoseconds =
+            try number(arguments, "scrub-period-s", 1...31_536_000).map { $0 * 1_000_000_000 }
+            ?? settings.scrubPeriodNanoseconds
         return settings
+    }
+
+    private static func number(
+        _ arguments: Arguments, _ flag: String, _ range: ClosedRange<UInt64>
+    ) throws -> UInt64? {
+        guard let text = arguments.value(flag) else { return nil }
+        guard let value = UInt64(text), range.contains(value) else {
+            throw NodeFailure(
+                "--\(flag) takes a number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return value
     }
 
     private static func milliseconds(
