@@ -27,7 +27,7 @@ extension Ledger {
         nextSequence = Sequence(try cursor.integer(bytes))
         lastTimestamp = Timestamp(microseconds: try cursor.integer(bytes))
         stateTable = try Digest(&cursor, bytes)
-        genesis = try Genesis(&cursor, bytes)
+        take(try Genesis(&cursor, bytes))
         directory = try Directory(&cursor, bytes)
         answers = try CommandAnswers(&cursor, bytes)
         retention = try Retention(&cursor, bytes)

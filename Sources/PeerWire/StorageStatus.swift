@@ -66,6 +66,7 @@ package struct StorageStatus: Equatable, Sendable {
     package var segments: UInt32 = 0
     /// The last entry of the archive.
     package var archivedThrough = LogIndex.zero
+    package var compaction = CompactionStatus()
 
     package init() {}
 
@@ -80,6 +81,7 @@ package struct StorageStatus: Equatable, Sendable {
         bytesPerDay = try cursor.integer(bytes)
         segments = try cursor.integer(bytes)
         archivedThrough = LogIndex(try cursor.integer(bytes))
+        compaction = try CompactionStatus(&cursor, bytes)
     }
 
     func append(to payload: inout [UInt8]) {
@@ -87,5 +89,6 @@ package struct StorageStatus: Equatable, Sendable {
         payload.append(littleEndian: bytesPerDay)
         payload.append(littleEndian: segments)
         payload.append(littleEndian: archivedThrough.value)
+        compaction.append(to: &payload)
     }
 }

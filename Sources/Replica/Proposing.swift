@@ -289,6 +289,7 @@ extension Replica {
         }
         submits.removeAll()
         failCommands(into: &outcome)
+        failEstimates(into: &outcome)
         compacting.stopLeading()
         failTransfer(into: &outcome)
         batch = OpenBatch()

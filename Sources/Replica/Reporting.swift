@@ -58,6 +58,7 @@ extension Replica {
         status.storage.bytesPerDay = disks.bytesPerDay(status.logBytes, now: now)
         status.storage.segments = UInt32(catalogue.segmentCount)
         status.storage.archivedThrough = catalogue.archive.lastIndex
+        status.storage.compaction = compactionStatus
         status.members = members.map { member in
             var durable = LogIndex.zero
             if member.id == identity.nodeID {
@@ -76,7 +77,7 @@ extension Replica {
         }
     }
 
-    private func send(
+    func send(
         _ status: NodeStatus, to client: ClientID, into outcome: inout ReplicaOutcome
     ) {
         outcome.send(to: .client(client)) { bytes in

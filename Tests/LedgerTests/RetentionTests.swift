@@ -90,6 +90,7 @@ import Testing
         let read = try Ledger(state: &cursor, bytes.span, seed: 1)
         #expect(cursor.remaining == 0)
         #expect(read.retention == ledger.retention)
+        #expect(read.isClosed(Self.id) == ledger.isClosed(Self.id))
         var again: [UInt8] = []
         read.appendState(to: &again)
         #expect(again == bytes)

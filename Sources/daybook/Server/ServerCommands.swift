@@ -80,7 +80,29 @@ enum ServerCommands {
         settings.consensus.electionTimeoutNanoseconds = timeout
         settings.consensus.heartbeatNanoseconds = timeout / 5
         settings.statusNanoseconds = min(timeout / 5, settings.statusNanoseconds)
+        settings.compactionSchedule = try schedule(arguments)
+        if let bytes = try arguments.number("segment-bytes", in: 65_536...1 << 30) {
+            settings.segmentBytes = Int(bytes)
+        }
         return settings
+    }
+
+    /// When the leader compacts by itself.
+    static func schedule(_ arguments: Arguments) throws(UsageError) -> CompactionSchedule? {
+        let policy = arguments.value("compact-policy") ?? "latest"
+        guard let order = CompactionOrder(policy, sealsFirst: false) else {
+            throw UsageError(
+                "--compact-policy is latest or newer-than:DAYS, not \"\(policy)\"")
+        }
+        guard let text = arguments.value("compact-every") else { return nil }
+        let units: [Character: UInt64] = ["m": 60, "h": 3_600, "d": 86_400]
+        guard let unit = text.last.flatMap({ units[$0] }), let count = UInt64(text.dropLast()),
+            (1...100_000).contains(count)
+        else {
+            throw UsageError(
+                "--compact-every takes minutes, hours or days, as 30m, 24h or 7d, not \"\(text)\"")
+        }
+        return CompactionSchedule(periodMicroseconds: count * unit * 1_000_000, order: order)
     }
 
     private static func milliseconds(
