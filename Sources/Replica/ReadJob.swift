@@ -72,13 +72,34 @@ package struct ReadJob: Sendable {
                 }
             }
         } catch {
-            head.outcome = .damaged
-            rows = Array("\(error)".utf8)
+            let isReplaced = pieces.contains { isOutdated($0.location, source) }
+            head.outcome = isReplaced ? .elsewhere : .damaged
+            rows = isReplaced ? [] : Array("\(error)".utf8)
         }
         Frame.append(.rows, to: &output) { payload in
             head.append(to: &payload)
             payload.append(contentsOf: rows)
         }
+    }
+
+    /// Whether a compaction has put another file in the place of the one to be read, since the job
+    /// was made: it has to be asked for again.
+    private func isOutdated(_ location: Location, _ source: any EntrySource) -> Bool {
+        let file: String
+        let index: LogIndex
+        switch location {
+        case .held(let place, _): (file, index) = (place.file, place.header.index)
+        case .archived(let place, let manifest):
+            let segment = manifest.segments[place]
+            (file, index) = (segment.file, segment.firstIndex)
+        }
+        let hash = SHA256()
+        guard (try? source.contents(of: file, range: 0..<0)) == nil,
+            let bytes = try? source.contents(of: FileName.manifest(0), range: nil),
+            let manifest = Manifest(bytes.span, hash),
+            let place = manifest.place(holding: index)
+        else { return false }
+        return manifest.segments[place].file != file
     }
 
     /// Appends the records of a segment of the archive; the sequence to go on with when that was

@@ -22,7 +22,7 @@ enum StateTable {
 
     /// The ledger as it was at the table's SEAL.
     static func decode(
-        _ file: StateTableFile, clusterID: Identifier, seed: UInt64
+        _ file: StateTableFile, clusterID: Identifier, index: any ArchiveIndex
     ) throws(ReplicaFailure) -> Ledger {
         let bytes = file.bytes.span
         do {
@@ -34,7 +34,8 @@ enum StateTable {
                 Identifier(bytes, at: try cursor.take(Identifier.encodedSize).lowerBound)
                     == clusterID
             else { throw ByteDefect(offset: place) }
-            let ledger = try Ledger(state: &cursor, bytes, seed: seed)
+            let ledger = try Ledger(
+                state: &cursor, bytes, seed: index.seed, archive: index)
             try cursor.finish()
             guard ledger.applied == file.seal else { throw ByteDefect(offset: cursor.offset) }
             return ledger
