@@ -47,6 +47,41 @@ extension Maintainer {
         }
     }
 
+    /// Goes one step on with rewriting the tables that have rows of these events. A merge that is
+    /// under way is given up: it has the rows, and is begun again.
+    mutating func forget(
+        _ compaction: LogIndex, _ sequences: [Sequence]
+    ) throws(ReadFailure) -> CompactionTaskReport {
+        if forgetting?.compaction != compaction {
+            if let merge = merge.take() {
+                try onDisk { disk throws(DiskError) in try merge.abandon(disk: disk) }
+            }
+            forgetting = (compaction, sequences[...], nil)
+        }
+        guard var work = forgetting else { return .forgotten(compaction: compaction) }
+        do throws(IndexFailure) {
+            if work.merge == nil {
+                guard let first = work.left.first,
+                    let table = tables.tables.first(where: { $0.sequences.contains(first) })
+                else {
+                    forgetting = nil
+                    return .forgotten(compaction: compaction)
+                }
+                work.merge = try TableMerge(
+                    rewriting: table, leavingOutEvents: sequences, disk: disk)
+                work.left = work.left.drop { table.sequences.contains($0) }
+            }
+            let table = try work.merge?.step(byteBudget: Self.mergeStepBytes, disk: disk)
+            if table != nil { work.merge = nil }
+            forgetting = work
+            guard let table else { return .forgetting(compaction: compaction) }
+            _ = tables.adopt(table)
+            return .forgot(compaction: compaction, table)
+        } catch {
+            throw try discarding(error)
+        }
+    }
+
     /// Which events have a later revision below the cut of a compaction that asks for it. Known for
     /// one cut at a time: all inputs of a run share it.
     mutating func supersededBits(

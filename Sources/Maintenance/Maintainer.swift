@@ -14,6 +14,8 @@ package struct Maintainer<D: Disk> {
     package internal(set) var manifest: Manifest
     var tables: IndexTables
     var merge: TableMerge?
+    /// Rows that leave the index: those of tables not begun yet, and the rewriting under way.
+    var forgetting: (compaction: LogIndex, left: ArraySlice<Sequence>, merge: TableMerge?)?
     /// The bits of the cut that was needed last.
     var superseded: (cut: Sequence, bits: SupersededBits)?
     /// What was scrubbed last.
