@@ -55,14 +55,16 @@ let package = Package(
         module("Ledger", imports: ["Bytes", "Crypto", "Records"]),
         module("SegmentLog", imports: ["Bytes", "Crypto", "Records"]),
         module("Compaction", imports: ["Bytes", "Crypto", "Records", "SegmentLog"]),
-        module("Maintenance", imports: ["Compaction", "Crypto", "Records", "SegmentLog"]),
         module("EventIndex", imports: ["Bytes", "Records", "SegmentLog"]),
+        module(
+            "Maintenance",
+            imports: ["Compaction", "Crypto", "EventIndex", "Records", "SegmentLog"]),
         module("PeerWire", imports: ["Bytes", "Consensus", "Ledger", "Records"]),
         module(
             "Replica",
             imports: [
-                "Bytes", "Compaction", "Consensus", "Crypto", "Ledger", "Maintenance", "PeerWire",
-                "Records", "SegmentLog",
+                "Bytes", "Compaction", "Consensus", "Crypto", "EventIndex", "Ledger", "Maintenance",
+                "PeerWire", "Records", "SegmentLog",
             ]),
         module(
             "Gateway",
@@ -73,14 +75,14 @@ let package = Package(
         module(
             "Server",
             imports: [
-                "Bytes", "Consensus", "Crypto", "Gateway", "HTTPWire", "Ledger", "Linux",
-                "Maintenance", "PeerWire", "Records", "Replica", "SegmentLog",
+                "Bytes", "Consensus", "Crypto", "EventIndex", "Gateway", "HTTPWire", "Ledger",
+                "Linux", "Maintenance", "PeerWire", "Records", "Replica", "SegmentLog",
             ]),
         module(
             "Simulation",
             imports: [
-                "Bytes", "Consensus", "Crypto", "Gateway", "Ledger", "Maintenance", "PeerWire",
-                "Records", "Replica", "SegmentLog",
+                "Bytes", "Consensus", "Crypto", "EventIndex", "Gateway", "Ledger", "Maintenance",
+                "PeerWire", "Records", "Replica", "SegmentLog",
             ]),
 
         // Programs.
@@ -115,8 +117,8 @@ let package = Package(
         tests(
             of: "Replica",
             imports: [
-                "Bytes", "Consensus", "Crypto", "Ledger", "Maintenance", "PeerWire", "Records",
-                "SegmentLog", "Simulation",
+                "Bytes", "Consensus", "Crypto", "EventIndex", "Ledger", "Maintenance", "PeerWire",
+                "Records", "SegmentLog", "Simulation",
             ]),
         tests(
             of: "Gateway",

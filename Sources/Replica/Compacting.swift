@@ -51,8 +51,6 @@ struct Compacting {
     var parts: [Part] = []
     /// Files may be there that no manifest names.
     var sweepIsDue = true
-    /// The bits of the cut that was needed last.
-    var superseded: (cut: Sequence, bits: SupersededBits)?
     /// What was told last, and to whom.
     var told: (leader: NodeID, report: CompactionReport)?
     var reportDeadline = Instant.zero
@@ -150,7 +148,10 @@ extension Replica {
             compacting.parts[0].phase = .swapped
             return
         }
-        guard inputs(of: part) != nil else { return }
+        // Behind the cut of the newest SEAL the index has no tables yet.
+        guard inputs(of: part) != nil,
+            part.open.compaction.cut <= catalogue.archive.nextSequence
+        else { return }
         let difference = wall.microseconds - part.open.startedAt.microseconds
         if part.open.compaction.policy == CompactionPolicy.newerThan.rawValue,
             !part.open.isDone, difference.magnitude > settings.clockDifferenceMicroseconds
@@ -197,15 +198,7 @@ extension Replica {
             .compaction(
                 .make(
                     input: segments[place], before: place > 0 ? segments[place - 1] : nil,
-                    rules: rules, superseded: superseded(rules))))
-    }
-
-    private mutating func superseded(_ rules: CompactionRules) -> SupersededBits {
-        guard rules.policy == .latest else { return SupersededBits(words: []) }
-        if let known = compacting.superseded, known.cut == rules.cut { return known.bits }
-        let bits = SupersededBits(words: ledger.index.supersededBits(cut: rules.cut))
-        compacting.superseded = (rules.cut, bits)
-        return bits
+                    rules: rules)))
     }
 
     private mutating func swap(into outcome: inout ReplicaOutcome) {
@@ -247,6 +240,7 @@ extension Replica {
             catalogue.adopt(manifest, holding: settings.log.heldSegments)
             consensus.releaseLog(through: catalogue.firstHeldIndex.previous)
             lastRead = nil
+            lastRecord = nil
             if compacting.parts.first?.open.index == index {
                 compacting.parts[0].phase = .swapped
             }

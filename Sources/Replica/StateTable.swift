@@ -1,5 +1,6 @@
 import Bytes
 import Crypto
+import EventIndex
 import Ledger
 package import Records
 package import SegmentLog
@@ -22,7 +23,7 @@ enum StateTable {
 
     /// The ledger as it was at the table's SEAL.
     static func decode(
-        _ file: StateTableFile, clusterID: Identifier, seed: UInt64
+        _ file: StateTableFile, clusterID: Identifier, index: any ArchiveIndex
     ) throws(ReplicaFailure) -> Ledger {
         let bytes = file.bytes.span
         do {
@@ -34,7 +35,8 @@ enum StateTable {
                 Identifier(bytes, at: try cursor.take(Identifier.encodedSize).lowerBound)
                     == clusterID
             else { throw ByteDefect(offset: place) }
-            let ledger = try Ledger(state: &cursor, bytes, seed: seed)
+            let ledger = try Ledger(
+                state: &cursor, bytes, seed: index.seed, archive: index)
             try cursor.finish()
             guard ledger.applied == file.seal else { throw ByteDefect(offset: cursor.offset) }
             return ledger
@@ -51,7 +53,7 @@ extension Replica {
     ) throws(ReplicaFailure) -> [Member] {
         if let state = recovered.state {
             let ledger = try StateTable.decode(
-                state, clusterID: recovered.identity.clusterID, seed: 0)
+                state, clusterID: recovered.identity.clusterID, index: Unread())
             return ledger.genesis?.members ?? []
         }
         guard let place = recovered.catalogue.place(of: LogIndex(1)) else { return [] }
@@ -60,5 +62,17 @@ extension Replica {
         } catch {
             throw .ledger("\(error)")
         }
+    }
+}
+
+/// In the place of an index for who asks for no revision.
+private final class Unread: ArchiveIndex {
+    let seed = RevisionKey.Seed(high: 0, low: 0)
+    let isMergeDue = false
+
+    func adopt(_ table: IndexTable) -> [IndexTable] { [] }
+
+    func visit(_ key: RevisionKey, _ visit: (RevisionRow) -> Bool) throws(IndexDamage) {
+        throw IndexDamage("no index was opened")
     }
 }
