@@ -128,7 +128,7 @@ let package = Package(
         tests(
             of: "Simulation",
             imports: ["Bytes", "Crypto", "Ledger", "PeerWire", "Records", "SegmentLog"]),
-        tests(of: "daybook", imports: ["JSON", "Linux"]),
+        tests(of: "daybook", imports: ["JSON", "Linux", "Replica"]),
         tests(
             of: "Server",
             imports: [

@@ -22,7 +22,7 @@ extension Ledger {
     /// there, or further; `seed` is that of their keys.
     package init(
         state cursor: inout ByteCursor, _ bytes: Span<UInt8>, seed: RevisionKey.Seed,
-        archive: any ArchivedRevisions
+        archive: (any ArchivedRevisions)?
     ) throws(ByteDefect) {
         self.init(seed: seed, archive: archive)
         applied = LogIndex(try cursor.integer(bytes))
@@ -30,7 +30,7 @@ extension Ledger {
         index = RevisionIndex(seed: seed, archive: archive, first: nextSequence)
         lastTimestamp = Timestamp(microseconds: try cursor.integer(bytes))
         stateTable = try Digest(&cursor, bytes)
-        genesis = try Genesis(&cursor, bytes)
+        take(try Genesis(&cursor, bytes))
         directory = try Directory(&cursor, bytes)
         answers = try CommandAnswers(&cursor, bytes)
         retention = try Retention(&cursor, bytes)

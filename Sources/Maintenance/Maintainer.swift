@@ -12,12 +12,12 @@ package struct Maintainer<D: Disk> {
     let disk: D
     let hash = SHA256()
     package internal(set) var manifest: Manifest
-    /// What was scrubbed last.
-    var scrubbing: (segment: SegmentDescriptor, digests: ChunkDigests)?
     var tables: IndexTables
     var merge: TableMerge?
     /// The bits of the cut that was needed last.
     var superseded: (cut: Sequence, bits: SupersededBits)?
+    /// What was scrubbed last.
+    var scrubbing: (segment: SegmentDescriptor, digests: ChunkDigests)?
 
     /// Goes on from the manifest that recovery found, and the tables of its index.
     package init(disk: D, manifest: Manifest, tables: IndexTables) {
@@ -50,14 +50,14 @@ package struct Maintainer<D: Disk> {
         case .describe(let segment, let previous):
             try describe(segment, after: previous)
             return .done
-        case .scrub(let segment, let previous, let chunks):
-            return try scrub(segment, after: previous, chunks)
         case .mergeIndex: return try mergeStep()
         case .removeTables(let files):
             try onDisk { disk throws(DiskError) in
                 for file in files { try disk.remove(file) }
             }
             return .done
+        case .scrub(let segment, let previous, let chunks):
+            return try scrub(segment, after: previous, chunks)
         case .compaction(let task): return .compaction(try perform(task))
         }
     }

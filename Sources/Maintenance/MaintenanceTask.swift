@@ -18,12 +18,12 @@ package enum MaintenanceTask: Equatable, Sendable {
     case install(Manifest, StateTableFile)
     /// The places of an archived segment are written anew: its file was repaired.
     case describe(SegmentDescriptor, after: SegmentDescriptor?)
-    /// Chunks of an archived segment are held against their digests.
-    case scrub(SegmentDescriptor, after: SegmentDescriptor?, chunks: Range<Int>)
     /// One step of a merge of index tables, the one that is under way or the next.
     case mergeIndex
     /// Files of index tables that were merged, and that nobody uses any more, are removed.
     case removeTables([String])
+    /// Chunks of an archived segment are held against their digests.
+    case scrub(SegmentDescriptor, after: SegmentDescriptor?, chunks: Range<Int>)
     case compaction(CompactionTask)
 }
 
@@ -56,13 +56,13 @@ package enum MaintenanceReport: Equatable, Sendable {
     case stored(file: String)
     /// The log on the disk is another one now: everything has to be opened anew.
     case installed
-    /// What was read of the segment ends before chunk `through`.
-    case scrubbed(SegmentDescriptor, through: Int, byteCount: Int, isGood: Bool)
     /// There are more steps of the merge.
     case merging
     /// A merge is finished, and its inputs are not removed yet; nil when there is none to do, or no
     /// room for it.
     case merged(IndexTable?)
+    /// What was read of the segment ends before chunk `through`.
+    case scrubbed(SegmentDescriptor, through: Int, byteCount: Int, isGood: Bool)
     case compaction(CompactionTaskReport)
     case done
 }

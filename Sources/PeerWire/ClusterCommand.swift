@@ -7,6 +7,11 @@ package struct ClusterCommand: Equatable, Sendable {
     package enum Action: Equatable, Sendable {
         /// This member is to lead, and to take events.
         case transfer(to: NodeID)
+        /// What such an order would do, from the segment at this place of the archive on. Changes
+        /// nothing.
+        case estimate(CompactionOrder, from: UInt64)
+        /// The legal holds behind this unique_id. Changes nothing.
+        case holds(after: [UInt8])
     }
 
     package let id: UInt64
@@ -26,6 +31,10 @@ package struct ClusterCommand: Equatable, Sendable {
         author = TokenID(try cursor.integer(bytes))
         switch try cursor.integer(bytes, as: UInt8.self) {
         case 1: action = .transfer(to: NodeID(try cursor.integer(bytes)))
+        case 2:
+            let order = try CompactionOrder(&cursor, bytes)
+            action = .estimate(order, from: try cursor.integer(bytes))
+        case 3: action = .holds(after: bytes.copy(try cursor.counted(bytes)))
         default: throw ByteDefect(offset: cursor.offset - 1)
         }
         try cursor.finish()
@@ -38,6 +47,13 @@ package struct ClusterCommand: Equatable, Sendable {
         case .transfer(let node):
             payload.append(1)
             payload.append(littleEndian: node.value)
+        case .estimate(let order, let place):
+            payload.append(2)
+            order.append(to: &payload)
+            payload.append(littleEndian: place)
+        case .holds(let uniqueID):
+            payload.append(3)
+            payload.append(counted: uniqueID)
         }
     }
 }
@@ -58,11 +74,15 @@ package struct ClusterReply: Equatable, Sendable {
         case lagging = 5
         /// It was begun, and given up when its time was over.
         case abandoned = 6
+        /// A segment of the leader's archive is damaged.
+        case damaged = 7
     }
 
     package enum Outcome: Equatable, Sendable {
         /// It is so: this node leads in this term.
         case leads(NodeID, Term)
+        case estimate(CompactionEstimate)
+        case holds(HoldsPage)
         /// `detail` is a sentence for people.
         case refused(Reason, detail: String)
         /// Nothing was begun: this node does not lead.
@@ -93,6 +113,8 @@ package struct ClusterReply: Equatable, Sendable {
             outcome = .refused(reason, detail: try cursor.text(bytes))
         case 2: outcome = .none
         case 3: outcome = .unknown
+        case 4: outcome = .estimate(try CompactionEstimate(&cursor, bytes))
+        case 5: outcome = .holds(try HoldsPage(&cursor, bytes))
         default: throw ByteDefect(offset: cursor.offset - 1)
         }
         try cursor.finish()
@@ -110,6 +132,12 @@ package struct ClusterReply: Equatable, Sendable {
             payload.append(counted: detail)
         case .none: payload.append(2)
         case .unknown: payload.append(3)
+        case .estimate(let estimate):
+            payload.append(4)
+            estimate.append(to: &payload)
+        case .holds(let page):
+            payload.append(5)
+            page.append(to: &payload)
         }
     }
 }

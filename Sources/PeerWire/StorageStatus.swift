@@ -67,6 +67,7 @@ package struct StorageStatus: Equatable, Sendable {
     /// The last entry of the archive.
     package var archivedThrough = LogIndex.zero
     package var care = ArchiveCare()
+    package var compaction = CompactionStatus()
 
     package init() {}
 
@@ -82,6 +83,7 @@ package struct StorageStatus: Equatable, Sendable {
         segments = try cursor.integer(bytes)
         archivedThrough = LogIndex(try cursor.integer(bytes))
         care = try ArchiveCare(&cursor, bytes)
+        compaction = try CompactionStatus(&cursor, bytes)
     }
 
     func append(to payload: inout [UInt8]) {
@@ -90,6 +92,7 @@ package struct StorageStatus: Equatable, Sendable {
         payload.append(littleEndian: segments)
         payload.append(littleEndian: archivedThrough.value)
         care.append(to: &payload)
+        compaction.append(to: &payload)
     }
 }
 

@@ -30,6 +30,9 @@ struct Fetcher {
     private let rate: UInt64
     private var waiting: [Wanted] = []
     private var flying: [Wanted] = []
+    /// Peers that did not answer in time and have not been heard since: they are asked when nobody
+    /// else can be, or each of many items would wait for one that is down.
+    private var silent: [NodeID] = []
     private var nextID: UInt64
     private var allowance: UInt64
     private var countedAt = Instant.zero
@@ -77,7 +80,10 @@ struct Fetcher {
 
     /// Gives up what was not answered in time, and asks for what the window and the rate allow.
     mutating func turn(now: Instant, ask: (NodeID, Fetch) -> Void) {
-        for wanted in flying where wanted.time <= now { postpone(wanted, now: now) }
+        for wanted in flying where wanted.time <= now {
+            if !silent.contains(wanted.peers[0]) { silent.append(wanted.peers[0]) }
+            postpone(wanted, now: now)
+        }
         flying.removeAll { $0.time <= now }
         earn(now: now)
         var place = 0
@@ -89,6 +95,9 @@ struct Fetcher {
                 continue
             }
             var wanted = waiting.remove(at: place)
+            if let heard = wanted.peers.firstIndex(where: { !silent.contains($0) }) {
+                wanted.peers.swapAt(0, heard)
+            }
             wanted.id = nextID
             nextID &+= 1
             wanted.time = now.advanced(byNanoseconds: Self.answerNanoseconds)
@@ -104,6 +113,7 @@ struct Fetcher {
         guard
             let place = flying.firstIndex(where: { $0.id == answer.id && $0.peers[0] == peer })
         else { return nil }
+        silent.removeAll { $0 == peer }
         let wanted = flying.remove(at: place)
         guard answer.outcome == .found else {
             postpone(wanted, now: now)
@@ -128,6 +138,7 @@ struct Fetcher {
         next.time = .zero
         if next.tried >= next.peers.count {
             next.tried = 0
+            silent.removeAll()
             next.time = now.advanced(byNanoseconds: Self.pauseNanoseconds)
         }
         waiting.append(next)

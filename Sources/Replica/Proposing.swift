@@ -313,6 +313,7 @@ extension Replica {
         }
         submits.removeAll()
         failCommands(into: &outcome)
+        failEstimates(into: &outcome)
         compacting.stopLeading()
         failTransfer(into: &outcome)
         batch = OpenBatch()

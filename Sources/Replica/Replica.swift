@@ -43,7 +43,7 @@ extension EntrySource {
 /// applies what was committed and answers what is decided.
 package struct Replica {
     package let identity: DiskIdentity
-    package let settings: ReplicaSettings
+    package internal(set) var settings: ReplicaSettings
     package internal(set) var consensus: Consensus
     package internal(set) var ledger: Ledger
     package internal(set) var catalogue: Catalogue
@@ -249,7 +249,7 @@ package struct Replica {
         startServing(into: &outcome)
         proposeCommand(now: now, wall: wall, into: &outcome)
         answerSubmits(into: &outcome)
-        answerCommands(into: &outcome)
+        answerCommands(now: now, into: &outcome)
         answerQueries(now: now, into: &outcome)
         compact(now: now, wall: wall, into: &outcome)
         repairArchive(now: now, wall: wall, into: &outcome)

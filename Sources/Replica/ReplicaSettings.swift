@@ -1,5 +1,18 @@
 package import Consensus
+package import Records
 package import SegmentLog
+
+/// When a leader begins a run of compactions by itself.
+package struct CompactionSchedule: Equatable, Sendable {
+    /// From the beginning of one run to that of the next, by the wall clock.
+    package let periodMicroseconds: UInt64
+    package let order: CompactionOrder
+
+    package init(periodMicroseconds: UInt64, order: CompactionOrder) {
+        self.periodMicroseconds = periodMicroseconds
+        self.order = order
+    }
+}
 
 /// The numbers that one node works with.
 package struct ReplicaSettings: Sendable {
@@ -36,11 +49,13 @@ package struct ReplicaSettings: Sendable {
     /// With a greater difference between its clock and a command's time a node withholds its
     /// report: a wrong clock must not take away history.
     package var clockDifferenceMicroseconds: Int64 = 300_000_000
+    /// Runs that a leader begins by itself; nil: none.
+    package var compactionSchedule: CompactionSchedule?
     /// Bytes of the disk below which events are not taken; nil: enough for two segments and one
     /// step of a compaction (eight more), or a fifth of a disk on which that would be more.
     package var reserveBytes: UInt64?
 
-    /// Bytes after which a segment is sealed.
+    /// Bytes at which a segment ends.
     package var segmentBytes: Int {
         get { log.segmentBytes }
         set { log.segmentBytes = newValue }

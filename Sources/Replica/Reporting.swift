@@ -59,6 +59,7 @@ extension Replica {
         status.storage.segments = UInt32(catalogue.segmentCount)
         status.storage.archivedThrough = catalogue.archive.lastIndex
         status.storage.care = care
+        status.storage.compaction = compactionStatus
         status.members = members.map { member in
             var durable = LogIndex.zero
             if member.id == identity.nodeID {
@@ -90,7 +91,7 @@ extension Replica {
         }
     }
 
-    private func send(
+    func send(
         _ status: NodeStatus, to client: ClientID, into outcome: inout ReplicaOutcome
     ) {
         outcome.send(to: .client(client)) { bytes in

@@ -1,6 +1,5 @@
 import Bytes
 import Crypto
-import EventIndex
 import Ledger
 package import Records
 package import SegmentLog
@@ -21,9 +20,9 @@ enum StateTable {
         return bytes
     }
 
-    /// The ledger as it was at the table's SEAL.
+    /// The ledger as it was at the table's SEAL; without an index it judges nothing.
     static func decode(
-        _ file: StateTableFile, clusterID: Identifier, index: any ArchiveIndex
+        _ file: StateTableFile, clusterID: Identifier, index: (any ArchiveIndex)?
     ) throws(ReplicaFailure) -> Ledger {
         let bytes = file.bytes.span
         do {
@@ -36,7 +35,7 @@ enum StateTable {
                     == clusterID
             else { throw ByteDefect(offset: place) }
             let ledger = try Ledger(
-                state: &cursor, bytes, seed: index.seed, archive: index)
+                state: &cursor, bytes, seed: index?.seed ?? RevisionKey.Seed(0), archive: index)
             try cursor.finish()
             guard ledger.applied == file.seal else { throw ByteDefect(offset: cursor.offset) }
             return ledger
@@ -53,7 +52,7 @@ extension Replica {
     ) throws(ReplicaFailure) -> [Member] {
         if let state = recovered.state {
             let ledger = try StateTable.decode(
-                state, clusterID: recovered.identity.clusterID, index: Unread())
+                state, clusterID: recovered.identity.clusterID, index: nil)
             return ledger.genesis?.members ?? []
         }
         guard let place = recovered.catalogue.place(of: LogIndex(1)) else { return [] }
@@ -62,17 +61,5 @@ extension Replica {
         } catch {
             throw .ledger("\(error)")
         }
-    }
-}
-
-/// In the place of an index for who asks for no revision.
-private final class Unread: ArchiveIndex {
-    let seed = RevisionKey.Seed(high: 0, low: 0)
-    let isMergeDue = false
-
-    func adopt(_ table: IndexTable) -> [IndexTable] { [] }
-
-    func visit(_ key: RevisionKey, _ visit: (RevisionRow) -> Bool) throws(IndexDamage) {
-        throw IndexDamage("no index was opened")
     }
 }

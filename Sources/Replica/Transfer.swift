@@ -21,7 +21,7 @@ extension Replica {
         into outcome: inout ReplicaOutcome
     ) {
         guard serves || consensus.transferTarget != nil else {
-            return reply(.none, to: command.id, client, into: &outcome)
+            return clusterReply(.none, to: command.id, client, into: &outcome)
         }
         guard let author = ledger.directory.token(command.author),
             author.kind == .administrator, author.revokedAt == nil,
@@ -29,11 +29,15 @@ extension Replica {
         else {
             let refusal = ClusterReply.Outcome.refused(
                 .notAllowed, detail: "Only an administrator's token may do this.")
-            return reply(refusal, to: command.id, client, into: &outcome)
+            return clusterReply(refusal, to: command.id, client, into: &outcome)
         }
         switch command.action {
         case .transfer(let node):
             transfer(to: node, id: command.id, client, now: now, wall: wall, into: &outcome)
+        case .estimate(let order, let place):
+            estimate(order, from: place, id: command.id, client, wall: wall, into: &outcome)
+        case .holds(let uniqueID):
+            clusterReply(.holds(holds(after: uniqueID)), to: command.id, client, into: &outcome)
         }
     }
 
@@ -42,15 +46,15 @@ extension Replica {
         into outcome: inout ReplicaOutcome
     ) {
         if node == consensus.id, serves {
-            return reply(.leads(node, consensus.term), to: id, client, into: &outcome)
+            return clusterReply(.leads(node, consensus.term), to: id, client, into: &outcome)
         }
         do throws(TransferRefusal) {
             try beginTransfer(to: node, now: now, wall: wall, into: &outcome)
         } catch {
-            return reply(Self.reply(error), to: id, client, into: &outcome)
+            return clusterReply(Self.reply(error), to: id, client, into: &outcome)
         }
         guard transfer.waiting.count < PendingTransfer.waitingLimit else {
-            return reply(.none, to: id, client, into: &outcome)
+            return clusterReply(.none, to: id, client, into: &outcome)
         }
         transfer.waiting.append((client, id))
     }
@@ -109,7 +113,7 @@ extension Replica {
         _ result: ClusterReply.Outcome, into outcome: inout ReplicaOutcome
     ) {
         for waiting in transfer.waiting {
-            reply(result, to: waiting.id, waiting.client, into: &outcome)
+            clusterReply(result, to: waiting.id, waiting.client, into: &outcome)
         }
         transfer.waiting.removeAll()
     }
@@ -131,7 +135,7 @@ extension Replica {
         }
     }
 
-    private func reply(
+    func clusterReply(
         _ result: ClusterReply.Outcome, to id: UInt64, _ client: ClientID,
         into outcome: inout ReplicaOutcome
     ) {

@@ -17,7 +17,7 @@ struct Command: Sendable {
 /// All commands.
 enum CommandTable {
     static let commands: [Command] =
-        serverCommands + clientCommands + [
+        serverCommands + clientCommands + retentionCommands + [
             Command(
                 words: ["version"], summary: "print the version", flags: [.json],
                 examples: ["daybook version", "daybook version --json"], run: VersionCommand.run)
@@ -29,7 +29,8 @@ enum CommandTable {
             details: "The first start makes the cluster and its administrator's token in DIR.",
             flags: [
                 .value("data", "DIR", "where everything is kept", isRequired: true), listen,
-                requestDeadline, electionTimeout, segmentBytes, scrubPeriod,
+                requestDeadline, electionTimeout, compactEvery, compactPolicy, segmentBytes,
+                scrubPeriod,
             ],
             examples: [
                 "daybook serve --data ./daybook-data",
@@ -40,7 +41,7 @@ enum CommandTable {
             flags: [
                 .value("data", "DIR", "directory that `init node` made", isRequired: true),
                 .value("listen", "ADDRESS", "address to listen on; its member's by default"),
-                electionTimeout, segmentBytes, scrubPeriod,
+                electionTimeout, compactEvery, compactPolicy, segmentBytes, scrubPeriod,
             ],
             examples: [
                 "daybook node --data /var/lib/daybook/1",
@@ -90,8 +91,12 @@ enum CommandTable {
     private static let electionTimeout = Flag.value(
         "election-timeout-ms", "N", "silence that begins an election; 500 by default")
 
+    private static let compactEvery = Flag.value(
+        "compact-every", "TIME", "begin a compaction so often: 24h, 7d; never by default")
+    private static let compactPolicy = Flag.value(
+        "compact-policy", "POLICY", "latest (default) or newer-than:DAYS")
     private static let segmentBytes = Flag.value(
-        "segment-bytes", "N", "bytes after which a segment is sealed; 16777216 by default")
+        "segment-bytes", "N", "where a segment ends; 16777216 by default. For tests, small disks")
     private static let scrubPeriod = Flag.value(
         "scrub-period-s", "N", "in how long the archive is verified once; 604800 by default")
 

@@ -218,6 +218,13 @@ struct ScriptedNode {
             from: Self.gateway, now: now, wall: Timestamp(microseconds: 0), into: &outcome)
     }
 
+    /// Asks something about the cluster, as an administrator.
+    mutating func ask(_ id: UInt64, _ action: ClusterCommand.Action) {
+        replica.cluster(
+            ClusterCommand(id: id, author: Self.administrator, action: action),
+            from: Self.gateway, now: now, wall: Timestamp(microseconds: 0), into: &outcome)
+    }
+
     mutating func clusterReplies() throws -> [ClusterReply] {
         try take(.clusterAnswer).map { try ClusterReply(0..<$0.count, $0.span) }
     }

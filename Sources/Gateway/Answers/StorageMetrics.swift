@@ -49,5 +49,32 @@ enum StorageMetrics {
         metric("daybook_damaged_segments", "Archived segments that are being repaired.") {
             UInt64($0.care.damaged.count)
         }
+        metric("daybook_node_compacted_index", "The newest compaction that its files show.") {
+            $0.compaction.swappedThrough.value
+        }
+        metric("daybook_node_compaction_failed", "1 while it takes no part in a compaction.") {
+            $0.compaction.stage == .failed || $0.compaction.stage == .withheld ? 1 : 0
+        }
+        metric("daybook_node_compaction_abandoned", "1 while the last run had no majority.") {
+            $0.compaction.run?.outcome == .noMajority ? 1 : 0
+        }
+        metric("daybook_node_compaction_settled", "1 when no replaced file is left.") {
+            $0.compaction.isSettled ? 1 : 0
+        }
+        metric("daybook_node_erasures_pending", "Erased unique_ids that are in files yet.") {
+            UInt64($0.compaction.pendingErasures)
+        }
+        metric("daybook_node_holds", "Legal holds.") { UInt64($0.compaction.holds) }
+        metric(
+            "daybook_node_events_compacted_total", "Events that it took away.", type: "counter"
+        ) { $0.compaction.total.compacted + $0.compaction.total.erased }
+        metric(
+            "daybook_node_compaction_read_bytes_total", "Bytes of segments that it replaced.",
+            type: "counter"
+        ) { $0.compaction.total.bytesBefore }
+        metric(
+            "daybook_node_compaction_written_bytes_total", "Bytes of those in their place.",
+            type: "counter"
+        ) { $0.compaction.total.bytesAfter }
     }
 }

@@ -73,6 +73,26 @@ package enum NodeDirectory {
         return recovered
     }
 
+    /// Opens the tables of the index, and makes those that are missing or damaged again.
+    static func openIndex(
+        _ path: String, of archive: Manifest, _ log: ServerLog
+    ) throws -> IndexTables {
+        let bytes = RandomBytes.make(count: RevisionKey.byteCount)
+        let seed = RevisionKey.Seed(
+            high: bytes.span.littleEndian(at: 0), low: bytes.span.littleEndian(at: 8))
+        let start = try IndexTables.start(
+            archive, disk: try DirectoryDisk(path: path), seed: seed)
+        for damage in start.damaged {
+            log.write(.warning, "removed a damaged index table", [("found", "\(damage)")])
+        }
+        for range in start.rebuilt {
+            log.write(
+                .info, "built the index again",
+                [("first", "\(range.lowerBound)"), ("next", "\(range.upperBound)")])
+        }
+        return start.tables
+    }
+
     /// What to do about a log that cannot be opened.
     static func failure(_ failure: RecoveryFailure, in path: String) -> NodeFailure {
         switch failure {
@@ -97,25 +117,5 @@ package enum NodeDirectory {
                 + "Entries from \(faulty.firstIndex) to \(faulty.lastPosition.index) were "
                 + "durable here and cannot all be read. Nothing was changed. "
                 + "Restore the file from another node or a backup")
-    }
-
-    /// Opens the tables of the index, and makes those that are missing or damaged again.
-    static func openIndex(
-        _ path: String, of archive: Manifest, _ log: ServerLog
-    ) throws -> IndexTables {
-        let bytes = RandomBytes.make(count: RevisionKey.byteCount)
-        let seed = RevisionKey.Seed(
-            high: bytes.span.littleEndian(at: 0), low: bytes.span.littleEndian(at: 8))
-        let start = try IndexTables.start(
-            archive, disk: try DirectoryDisk(path: path), seed: seed)
-        for damage in start.damaged {
-            log.write(.warning, "removed a damaged index table", [("found", "\(damage)")])
-        }
-        for range in start.rebuilt {
-            log.write(
-                .info, "built the index again",
-                [("first", "\(range.lowerBound)"), ("next", "\(range.upperBound)")])
-        }
-        return start.tables
     }
 }

@@ -63,6 +63,7 @@ package final class NodeServer {
     /// To see how much room there is.
     private let disk: DirectoryDisk
     private var diskDeadline = Instant.zero
+    private var measuredAt = Instant.zero
     /// Held until the process ends: two processes on one directory are refused.
     private let lock: FileDescriptor
 
@@ -189,9 +190,10 @@ package final class NodeServer {
         }
     }
 
-    /// How much room there is, about once a second.
+    /// How much room there is: once a second, and while there is work much more often.
     private func measureDisk(now: Instant) throws {
-        guard now >= diskDeadline else { return }
+        guard now.nanoseconds(since: measuredAt) >= 20_000_000 else { return }
+        measuredAt = now
         diskDeadline = now.advanced(byNanoseconds: 1_000_000_000)
         replica.measured(
             free: UInt64(try disk.freeByteCount()), total: UInt64(try disk.totalByteCount()),

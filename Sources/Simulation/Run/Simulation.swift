@@ -19,6 +19,7 @@ package final class Simulation {
         case read(node: Int, life: Int, ReadJob)
         case fetched(node: Int, life: Int, FetchJob)
         case start(node: Int)
+        case repair(node: Int, life: Int)
         case connect(gateway: Int, node: Int)
         case opened(GatewayLink, nodeLife: Int)
         case broken(GatewayLink)
@@ -89,7 +90,8 @@ package final class Simulation {
         settings.consensus.maxInflightBytes = options.maxInflightBytes
         settings.consensus.plantedBugs = try PlantedBugNames.switches(options.bug)
         settings.log = LogSettings(
-            segmentBytes: options.segmentBytes, groupEntries: 8, groupBytes: 64 * 1_024)
+            segmentBytes: options.segmentBytes, groupEntries: 8, groupBytes: 64 * 1_024,
+            heldSegments: options.heldSegments)
         settings.entriesPerTurn = options.entriesPerTurn
         settings.pageWaitNanoseconds = 300_000_000
         return settings
@@ -154,6 +156,7 @@ package final class Simulation {
         case .read(let node, let life, let job): try takeRead(nodes[node], life, job)
         case .fetched(let node, let life, let job): takeFetch(nodes[node], life, job)
         case .start(let node): try start(nodes[node])
+        case .repair(let node, let life): try takeRepair(nodes[node], life: life)
         case .connect(let gateway, let node): connect(gateways[gateway], nodes[node])
         case .opened(let link, let life): opened(link, nodeLife: life)
         case .broken(let link): broken(link)
@@ -187,6 +190,7 @@ package struct SimulationStatistics: Equatable, Sendable {
     package var appendedCount = 0
     package var leaderCount = 0
     package var sealCount = 0
+    package var repairCount = 0
     package var virtualNanoseconds: UInt64 = 0
 
     package init() {}
@@ -198,6 +202,7 @@ package struct SimulationStatistics: Equatable, Sendable {
         appendedCount += other.appendedCount
         leaderCount += other.leaderCount
         sealCount += other.sealCount
+        repairCount += other.repairCount
         virtualNanoseconds += other.virtualNanoseconds
     }
 }

@@ -17,6 +17,8 @@ package struct SimulationOptions: Equatable, Sendable {
     var maxAppendBytes = 1 << 20
     var maxInflightBytes = 8 << 20
     var entriesPerTurn = 256
+    /// Archived segments from which followers still get single entries.
+    var heldSegments = 1_000_000
 
     // Who uses it.
     var gatewayCount = 2
@@ -42,6 +44,8 @@ package struct SimulationOptions: Equatable, Sendable {
         case diskFull, clockJump, gatewayCrash, crashInRecovery
         /// No fault, but something that may be asked at any moment.
         case transfer
+        /// Bits of the end of a stopped node's log are flipped; of one node at a time.
+        case rot
     }
 
     package init(seed: UInt64, bug: String? = nil) {
@@ -84,12 +88,14 @@ package struct SimulationOptions: Equatable, Sendable {
         if random.chance(30) { network.delay = 1_000_000...random.pick([5_000_000, 30_000_000]) }
         if random.chance(40) { diskDelay = 500_000...random.pick([10_000_000, 60_000_000]) }
         faultInterval = random.pick([150, 400, 800, 2_000]) * 1_000_000
-        faults = Fault.allCases.filter { $0 != .transfer && random.chance(50) }
+        faults = Fault.allCases.filter { $0 != .transfer && $0 != .rot && random.chance(50) }
         if random.chance(50) { restartDelay = 500_000...random.pick([5_000_000, 40_000_000]) }
         crashesVoters = nodeCount > 2 && random.chance(50)
         adversary = nodeCount == 3 && random.chance(20)
         // Last, so that what seeds were before there were transfers they still are.
         if random.chance(50) { faults.append(.transfer) }
+        if random.chance(50) { faults.append(.rot) }
+        heldSegments = random.pick([0, 1, 4, 1_000_000])
         if adversary { (maxEntriesPerAppend, maxInflightBytes) = (1, 1) }
     }
 
@@ -102,7 +108,8 @@ package struct SimulationOptions: Equatable, Sendable {
             "nodes \(nodeCount), election timeout \(electionTimeout / 1_000_000) ms, heartbeat "
                 + "\(heartbeat / 1_000_000) ms, segments of \(segmentBytes) bytes",
             "appends of \(maxEntriesPerAppend) entries and \(maxAppendBytes) bytes, in flight "
-                + "\(maxInflightBytes) bytes, \(entriesPerTurn) entries applied in a turn",
+                + "\(maxInflightBytes) bytes, \(entriesPerTurn) entries applied in a turn, "
+                + "\(heldSegments) archived segments held",
             "gateways \(gatewayCount), clients \(clientCount), unique_ids \(idCount), pause "
                 + "\(thinkTime / 1_000_000) ms, deadline \(requestDeadline / 1_000_000) ms",
             "network \(network.delay.lowerBound / 1_000)...\(network.delay.upperBound / 1_000) us, "
