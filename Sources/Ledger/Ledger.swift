@@ -33,9 +33,7 @@ package struct Ledger {
     package internal(set) var index: RevisionIndex
     package internal(set) var directory = Directory()
     package internal(set) var answers = CommandAnswers()
-    package internal(set) var genesis: Genesis? {
-        didSet { marks = genesis.map { ClosedMark(genesis: $0.clusterID) } }
-    }
+    package private(set) var genesis: Genesis?
     package internal(set) var retention = Retention()
     /// Makes the marks of unique_ids; there when the genesis is.
     private(set) var marks: ClosedMark?
@@ -138,8 +136,13 @@ package struct Ledger {
         guard let genesis = try? Genesis(entry) else {
             throw .malformed(entry.header.index, offset: EntryHeader.encodedSize)
         }
-        self.genesis = genesis
+        take(genesis)
         directory.insert(genesis.administrator)
+    }
+
+    mutating func take(_ genesis: Genesis) {
+        self.genesis = genesis
+        marks = ClosedMark(genesis: genesis.clusterID)
     }
 
     private mutating func applyEvents(_ entry: Entry) throws(Defect) {

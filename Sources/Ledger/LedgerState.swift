@@ -30,7 +30,7 @@ extension Ledger {
         index = RevisionIndex(seed: seed, archive: archive, first: nextSequence)
         lastTimestamp = Timestamp(microseconds: try cursor.integer(bytes))
         stateTable = try Digest(&cursor, bytes)
-        genesis = try Genesis(&cursor, bytes)
+        take(try Genesis(&cursor, bytes))
         directory = try Directory(&cursor, bytes)
         answers = try CommandAnswers(&cursor, bytes)
         retention = try Retention(&cursor, bytes)
