@@ -141,6 +141,20 @@ extension SegmentRows {
     }
 }
 
+extension SegmentSummary {
+    /// Takes the records of an entry that a walk has come to.
+    mutating func insert<D>(
+        _ step: SegmentWalk<D>.Step, of walk: SegmentWalk<D>
+    ) throws(ReadFailure) {
+        let window = walk.window
+        do {
+            try insert(recordsOf: step.header, in: window.span, at: step.range.lowerBound)
+        } catch {
+            throw walk.corrupt(.entry(error))
+        }
+    }
+}
+
 extension ReadFailure {
     fileprivate init(_ failure: IndexFailure) {
         switch failure {

@@ -92,15 +92,20 @@ package struct Maintainer<D: Disk> {
         var walk = try SegmentWalk(
             disk, file: file, byteCount: byteCount, expected: header, hashing: true)
         var catalogue = SegmentCatalogue(header: header)
+        var summary = SegmentSummary()
         var seal: EntryHeader?
         while let step = try walk.next() {
             catalogue.append(step.header)
             try rows?.append(step, of: walk)
+            try summary.insert(step, of: walk)
             seal = step.header
         }
         guard let seal else { throw .corrupt(file: file, offset: 0, defect: .unsealed) }
+        summary.finish()
+        var encoded: [UInt8] = []
+        summary.append(to: &encoded)
         let places = SegmentPlaces(
-            digests: walk.digests(), catalogue: catalogue, summary: [])
+            digests: walk.digests(), catalogue: catalogue, summary: encoded)
         return (places, seal)
     }
 
