@@ -15,6 +15,9 @@ package enum CompactionTask: Equatable, Sendable {
 
 /// What came of such a part, durably.
 package enum CompactionTaskReport: Equatable, Sendable {
+    /// More of the index has to be read before an output can be made: the task wants to be handed
+    /// over again, behind what waits.
+    case preparing(compaction: LogIndex)
     /// The output's own descriptor is the input's where nothing changed.
     case made(compaction: LogIndex, output: SegmentDescriptor, tally: SegmentTally)
     /// The input is damaged.
@@ -29,7 +32,10 @@ extension Maintainer {
     ) throws(ReadFailure) -> CompactionTaskReport {
         switch task {
         case .make(let input, let before, let rules):
-            return try make(input, before, rules, supersededBits(for: rules))
+            guard let superseded = try supersededBits(for: rules) else {
+                return .preparing(compaction: rules.compaction)
+            }
+            return try make(input, before, rules, superseded)
         case .swap(let compaction, let outputs):
             if manifest.compactedThrough < compaction {
                 var next = manifest
@@ -39,6 +45,7 @@ extension Maintainer {
             }
             return .swapped(compaction: compaction, manifest)
         case .sweep:
+            try endSupersededPass()
             try sweep()
             return .swept
         }

@@ -14,8 +14,12 @@ package struct Maintainer<D: Disk> {
     package internal(set) var manifest: Manifest
     var tables: IndexTables
     var merge: TableMerge?
-    /// The bits of the cut that was needed last.
-    var superseded: (cut: Sequence, bits: SupersededBits)?
+    /// Bytes of rows that one step of the pass for a compaction handles: about 20 ms of work.
+    package var supersededStepBytes = 16 * 1_024 * 1_024
+    /// Of the cut that was needed last.
+    var superseded: SupersededSearch?
+    /// Tables that are to be removed once the pass under way does not read them any more.
+    var tablesToRemove: [String] = []
 
     /// Goes on from the manifest that recovery found, and the tables of its index.
     package init(disk: D, manifest: Manifest, tables: IndexTables) {
@@ -50,9 +54,8 @@ package struct Maintainer<D: Disk> {
             return .done
         case .mergeIndex: return try mergeStep()
         case .removeTables(let files):
-            try onDisk { disk throws(DiskError) in
-                for file in files { try disk.remove(file) }
-            }
+            tablesToRemove += files
+            try removeTables()
             return .done
         case .compaction(let task): return .compaction(try perform(task))
         }

@@ -192,7 +192,7 @@ struct ReplayFilterTests {
             events += posted
         }
         #expect(node.replica.catalogue.archive.segments.count >= 6)
-        let posted = try check(&node, &random)
+        let posted = try check(&node, events, &random)
         #expect(posted >= 40)
 
         for number in UInt64(0)..<3 {
@@ -200,27 +200,27 @@ struct ReplayFilterTests {
             node.command(10 + number, .erase(uniqueID: id, reason: "asked for"))
             node.turn()
             try node.write()
-            _ = try check(&node, &random)
+            _ = try check(&node, events, &random)
         }
         node.command(
             20, .compact(CompactionOrder(policy: .latest, sealsFirst: true)))
         node.turn()
         try node.write()
         #expect(node.replica.catalogue.archive.segments.contains { $0.generation > 0 })
-        _ = try check(&node, &random)
+        _ = try check(&node, events, &random)
         var again = try ScriptedNode(
             on: SimulatedDisk(copying: node.disk), settings: node.settings)
         try again.lead()
-        _ = try check(&again, &random)
+        _ = try check(&again, events, &random)
     }
 
     /// Replays with random filters, and the same without passing anything by; how many rows came.
     private func check(
-        _ node: inout ScriptedNode, _ random: inout RandomSource
+        _ node: inout ScriptedNode, _ events: [Event], _ random: inout RandomSource
     ) throws -> Int {
         var count = 0
         for _ in 0..<40 {
-            let filter = filter(&random)
+            let filter = filter(events, &random)
             let byteLimit: UInt32 = [1, 700, .max][random.below(3)]
             let source = ArchiveSource(disk: node.disk)
             let (lines, _) = try replay(filter, byteLimit: byteLimit, of: &node, from: source)
@@ -232,18 +232,30 @@ struct ReplayFilterTests {
         return count
     }
 
-    private func filter(_ random: inout RandomSource) -> EventFilter {
+    /// A filter for one of the events that were posted; now and then for a value of another one, or
+    /// of none.
+    private func filter(_ events: [Event], _ random: inout RandomSource) -> EventFilter {
         var filter = EventFilter()
         filter.resources = [.auditEvents, .auditEvents, .administration, .all][random.below(4)]
-        func value(_ name: String, of count: Int) -> [UInt8]? {
-            random.below(3) == 0 ? Array("\(name) \(random.below(count))".utf8) : nil
+        let wanted = events[random.below(events.count)]
+        func value(_ field: KeyPath<Event, String>, oneIn bound: Int) -> [UInt8]? {
+            guard random.below(bound) == 0 else { return nil }
+            switch random.below(8) {
+            case 0: return Array("no \(field)".utf8)
+            case 1: return Array(events[random.below(events.count)][keyPath: field].utf8)
+            default: return Array(wanted[keyPath: field].utf8)
+            }
         }
-        filter.scriptName = value("script", of: 14)
-        filter.hostName = value("host", of: 8)
-        filter.fileName = random.below(3) == 0 ? value("file", of: 200) : nil
-        if random.below(4) == 0 { filter.since = Timestamp(microseconds: random.below(130)) }
-        if random.below(4) == 0 { filter.untilTime = Timestamp(microseconds: random.below(130)) }
-        if random.below(8) == 0 { filter.uniqueID = value("id", of: 60) }
+        filter.scriptName = value(\.script, oneIn: 3)
+        filter.hostName = value(\.host, oneIn: 3)
+        filter.fileName = value(\.file, oneIn: 3)
+        filter.uniqueID = value(\.id, oneIn: 8)
+        if random.below(4) == 0 {
+            filter.since = Timestamp(microseconds: wanted.startedAt - random.below(5))
+        }
+        if random.below(4) == 0 {
+            filter.untilTime = Timestamp(microseconds: wanted.startedAt + random.below(5))
+        }
         return filter
     }
 }
