@@ -24,6 +24,9 @@ package enum CompactionTask: Equatable, Sendable {
 
 /// What came of such a part, durably.
 package enum CompactionTaskReport: Equatable, Sendable {
+    /// More of the index has to be read before an output can be made: the task wants to be handed
+    /// over again, behind what waits.
+    case preparing(compaction: LogIndex)
     /// The output's own descriptor is the input's where nothing changed.
     case made(compaction: LogIndex, output: SegmentDescriptor, tally: SegmentTally)
     /// The input is damaged.
@@ -47,7 +50,10 @@ extension Maintainer {
     ) throws(ReadFailure) -> CompactionTaskReport {
         switch task {
         case .make(let input, let before, let rules):
-            return try make(input, before, rules, supersededBits(for: rules))
+            guard let superseded = try supersededBits(for: rules) else {
+                return .preparing(compaction: rules.compaction)
+            }
+            return try make(input, before, rules, superseded)
         case .plan(let place, let rules):
             return try plan(place, rules)
         case .forget(let compaction, let sequences):
@@ -64,6 +70,7 @@ extension Maintainer {
             }
             return .swapped(compaction: compaction, manifest)
         case .sweep:
+            try endSupersededPass()
             try sweep()
             return .swept
         }
@@ -109,7 +116,9 @@ extension Maintainer {
         // What is not archived has no rows in the tables yet.
         var rules = rules
         rules.cut = min(rules.cut, manifest.nextSequence)
-        let superseded = try supersededBits(for: rules)
+        var found = try supersededBits(for: rules)
+        while found == nil { found = try supersededBits(for: rules) }
+        guard let superseded = found else { return .planned(nil, SegmentTally()) }
         let segments = manifest.segments
         guard place < segments.count else { return .planned(nil, SegmentTally()) }
         do {

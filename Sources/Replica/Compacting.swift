@@ -286,6 +286,11 @@ extension Replica {
     ) {
         compacting.reportDeadline = .zero
         switch report {
+        case .preparing(let index):
+            guard let part = compacting.parts.first, part.open.index == index,
+                case .making(let number) = part.phase
+            else { return }
+            make(number, into: &outcome)
         case .made(let index, let output, let tally):
             guard let part = compacting.parts.first, part.open.index == index,
                 case .making(let number) = part.phase
