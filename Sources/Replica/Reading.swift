@@ -98,7 +98,7 @@ extension Replica {
         }
         queries.removeAll { $0.ticket == ticket }
         for submit in submits where submit.ticket == ticket {
-            note(submit.client)
+            note(submit.client, submit.batch)
             refuse(batch: submit.batch, .none, submit.client, into: &outcome)
         }
         submits.removeAll { $0.ticket == ticket }
