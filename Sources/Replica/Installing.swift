@@ -214,6 +214,14 @@ extension Replica {
         guard case .segments(let manifest, let state) = installation?.phase,
             transfers.isEmpty, owed.isEmpty
         else { return }
+        guard
+            manifest.lastIndex > catalogue.lastIndex
+                || catalogue.term(at: manifest.lastIndex) != manifest.segments.last?.seal.term
+        else {
+            // Entries have come meanwhile: this log holds all that was fetched, and more.
+            installation = nil
+            return
+        }
         installation?.phase = .swapping
         outcome.maintenance.append(.install(manifest, state))
     }

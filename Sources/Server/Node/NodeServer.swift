@@ -200,6 +200,12 @@ package final class NodeServer {
             now: now, wall: Self.wall, into: &outcome)
     }
 
+    /// A table of the index was damaged and is removed; it is built again when all is opened anew.
+    private func reopen(_ reason: String) {
+        log.write(.warning, "opens its files anew: an index table is damaged", [("why", reason)])
+        wantsReopening = true
+    }
+
     /// Returns when no thread of this server touches a file any more.
     private func stopThreads() {
         logThread.stop()
@@ -232,6 +238,7 @@ package final class NodeServer {
                 "\(error.operation) of \(error.file) failed with errno \(error.code); "
                     + "nothing more is acknowledged until the node is started again")
         case .maintained(.success(let report)): replica.maintained(report, into: &outcome)
+        case .maintained(.failure(.corrupt(let file, _, .indexTable))): reopen(file)
         case .maintained(.failure(let failure)): throw NodeFailure("the archive: \(failure)")
         case .read(.answer(let destination, let frame)): send(frame, to: destination, now: now)
         case .read(.failed(let failed)): replica.readFailed(failed, now: now, into: &outcome)
@@ -251,6 +258,7 @@ package final class NodeServer {
         if outcome.wantsReopening { wantsReopening = true }
         outcome.clear()
         flushQueued(now: now)
+        if case .index(let reason) = failure { return reopen(reason) }
         if let failure { throw NodeFailure("the node stops: \(failure)") }
     }
 
