@@ -55,6 +55,9 @@ let package = Package(
         module("Ledger", imports: ["Bytes", "Crypto", "Records"]),
         module("SegmentLog", imports: ["Bytes", "Crypto", "Records"]),
         module("EventIndex", imports: ["Bytes", "Records", "SegmentLog"]),
+        module(
+            "SegmentInspection",
+            imports: ["Bytes", "Crypto", "EventIndex", "Records", "SegmentLog"]),
         module("Maintenance", imports: ["Crypto", "Records", "SegmentLog"]),
         module("PeerWire", imports: ["Bytes", "Consensus", "Ledger", "Records"]),
         module(
@@ -87,7 +90,7 @@ let package = Package(
             "daybook",
             imports: [
                 "Bytes", "Consensus", "Crypto", "Gateway", "JSON", "Linux", "Records", "Replica",
-                "Server",
+                "SegmentInspection", "SegmentLog", "Server",
             ]),
         program("simulate", path: "tools/simulator", imports: ["Linux", "Simulation"]),
         program("bench", path: "tools/bench/load", imports: ["Bytes", "JSON", "Linux"]),
@@ -104,6 +107,9 @@ let package = Package(
         tests(
             of: "EventIndex",
             imports: ["Bytes", "Crypto", "Records", "SegmentLog", "Simulation"]),
+        tests(
+            of: "SegmentInspection",
+            imports: ["Bytes", "Crypto", "Records", "SegmentLog", "Simulation"]),
         tests(of: "PeerWire", imports: ["Bytes", "Consensus", "Crypto", "Ledger", "Records"]),
         tests(
             of: "Replica",
@@ -119,7 +125,7 @@ let package = Package(
         tests(
             of: "Simulation",
             imports: ["Bytes", "Crypto", "Ledger", "PeerWire", "Records", "SegmentLog"]),
-        tests(of: "daybook", imports: ["JSON", "Linux"]),
+        tests(of: "daybook", imports: ["JSON", "Linux", "SegmentInspection"]),
         tests(
             of: "Server",
             imports: [
