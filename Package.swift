@@ -54,17 +54,18 @@ let package = Package(
         module("Consensus", imports: ["Bytes", "Records"]),
         module("Ledger", imports: ["Bytes", "Crypto", "Records"]),
         module("SegmentLog", imports: ["Bytes", "Crypto", "Records"]),
+        module("Compaction", imports: ["Bytes", "Crypto", "Records", "SegmentLog"]),
+        module("Maintenance", imports: ["Compaction", "Crypto", "Records", "SegmentLog"]),
         module("EventIndex", imports: ["Bytes", "Records", "SegmentLog"]),
         module(
             "SegmentInspection",
             imports: ["Bytes", "Crypto", "EventIndex", "Records", "SegmentLog"]),
-        module("Maintenance", imports: ["Crypto", "Records", "SegmentLog"]),
         module("PeerWire", imports: ["Bytes", "Consensus", "Ledger", "Records"]),
         module(
             "Replica",
             imports: [
-                "Bytes", "Consensus", "Crypto", "Ledger", "Maintenance", "PeerWire", "Records",
-                "SegmentLog",
+                "Bytes", "Compaction", "Consensus", "Crypto", "Ledger", "Maintenance", "PeerWire",
+                "Records", "SegmentLog",
             ]),
         module(
             "Gateway",
@@ -93,6 +94,9 @@ let package = Package(
                 "SegmentInspection", "SegmentLog", "Server",
             ]),
         program("simulate", path: "tools/simulator", imports: ["Linux", "Simulation"]),
+        program(
+            "compactbench", path: "tools/bench/compaction",
+            imports: ["Bytes", "Compaction", "Crypto", "Records", "SegmentLog", "Linux"]),
         program("bench", path: "tools/bench/load", imports: ["Bytes", "JSON", "Linux"]),
 
         // Tests mirror Sources.
@@ -104,6 +108,9 @@ let package = Package(
         tests(of: "Consensus", imports: ["Bytes", "Records"], resources: [.copy("Scenarios")]),
         tests(of: "Ledger", imports: ["Bytes", "Crypto", "Records"]),
         tests(of: "SegmentLog", imports: ["Bytes", "Crypto", "Records", "Simulation"]),
+        tests(
+            of: "Compaction",
+            imports: ["Bytes", "Crypto", "Records", "SegmentLog", "Simulation"]),
         tests(
             of: "EventIndex",
             imports: ["Bytes", "Crypto", "Records", "SegmentLog", "Simulation"]),

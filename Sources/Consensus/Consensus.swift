@@ -8,7 +8,8 @@ package import Records
 //  - what is sent in a term, and a vote that is counted, is durable: until then it is in `held`
 //  - a leader's term and vote are durable; its log only grows
 //  - a follower's acknowledgement names an entry that is durable and verified in this term
-//  - for each follower of a leader: match < next <= last + 1
+//  - for each follower of a leader: match < next <= last + 1; next <= base while it needs an install
+//  - what is at or below the base is committed, and the base never goes back
 
 /// One member's part in electing leaders and agreeing on the log.
 ///
@@ -167,6 +168,9 @@ extension Consensus {
             try receiveAppendResponse(response, from: sender, now: now, into: &outcome)
         case .timeoutNow(let term):
             receiveTimeoutNow(term: term, from: sender, now: now, into: &outcome)
+        case .installHint(let term, let base):
+            try receiveInstallHint(
+                term: term, base: base, from: sender, now: now, into: &outcome)
         }
         report(into: &outcome)
     }
@@ -219,7 +223,7 @@ extension Consensus {
     }
 
     /// Forgets the entries through `index`, which must be committed and durable. Followers that
-    /// need one of them are named in `installsNeeded`.
+    /// need one of them are named in `installs`, and told.
     package mutating func releaseLog(through index: LogIndex) {
         precondition(
             index <= commitIndex && index <= durableIndex,

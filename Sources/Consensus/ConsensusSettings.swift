@@ -10,7 +10,7 @@ package struct ConsensusSettings: Sendable {
     /// Entries in one append. What is left waits for the next one.
     package var maxEntriesPerAppend = 256
     /// Unacknowledged bytes to one follower, overrun by one append at most. Beyond it, what is new
-    /// waits for the follower's answers.
+    /// waits for the follower's answers. After a loss it is less for a while.
     package var maxInflightBytes = 8 << 20
     /// Reads that wait for confirmation. One more is refused like one to a follower.
     package var maxPendingReads = 4_096

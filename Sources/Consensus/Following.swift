@@ -10,8 +10,9 @@ extension Consensus {
         guard request.term >= vote.term else {
             // The answer's term is what tells a deposed leader; its result is not read.
             return answer(
-                .rejected(previous: request.previous.index, hint: log.last), to: sender,
-                into: &outcome)
+                .rejected(
+                    previous: request.previous.index, hint: log.last, window: request.window),
+                to: sender, into: &outcome)
         }
         follow(sender, term: request.term, now: now, into: &outcome)
         seenReadContext = max(seenReadContext, request.readContext)
@@ -27,7 +28,8 @@ extension Consensus {
         }
     }
 
-    private mutating func follow(
+    /// Follows the leader of `term`, which is at least this node's own.
+    mutating func follow(
         _ sender: NodeID, term: Term, now: Instant, into outcome: inout Outcome
     ) {
         precondition(
@@ -45,7 +47,8 @@ extension Consensus {
         let hint = log.lastPosition(
             through: request.previous.index, termAtMost: request.previous.term)
         answer(
-            .rejected(previous: request.previous.index, hint: hint), to: sender, into: &outcome)
+            .rejected(previous: request.previous.index, hint: hint, window: request.window),
+            to: sender, into: &outcome)
     }
 
     /// Appends what the log lacks, first cutting off what contradicts.

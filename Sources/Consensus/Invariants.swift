@@ -42,6 +42,12 @@ extension Consensus {
         precondition(
             follower.matchIndex < follower.nextIndex && follower.nextIndex <= log.last.index.next,
             "follower \(follower.id): match \(follower.matchIndex), next \(follower.nextIndex)")
+        precondition(
+            follower.state != .install || follower.nextIndex <= log.base.index,
+            "follower \(follower.id) needs \(follower.nextIndex), the base is \(log.base)")
+        precondition(
+            (1...settings.maxInflightBytes).contains(follower.inflightLimit),
+            "\(follower.inflightLimit) bytes may be in flight")
         precondition(follower.sentCommit <= commitIndex, "sent commit \(follower.sentCommit)")
     }
 }

@@ -12,7 +12,10 @@ extension Consensus {
         leader = id
         heartbeatDeadline = now
         for voter in configuration.voters where voter != id {
-            progress.append(Progress(id: voter, nextIndex: log.last.index.next, now: now))
+            progress.append(
+                Progress(
+                    id: voter, nextIndex: log.last.index.next,
+                    inflightLimit: settings.maxInflightBytes, now: now))
         }
         outcome.noOperation = LogPosition(term: vote.term, index: log.last.index.next)
     }
@@ -47,6 +50,7 @@ extension Consensus {
         guard !isDiskStalled(now: now) else { return }
         for place in progress.indices {
             if !sendEntries(to: place, into: &outcome) { sendEmpty(to: place, into: &outcome) }
+            hintInstall(to: place, now: now, into: &outcome)
         }
         // The order may have been lost: each heartbeat repeats it.
         transfer?.isTold = false
@@ -71,6 +75,7 @@ extension Consensus {
         if follower.matchIndex == log.last.index, follower.sentCommit < commitIndex {
             sendEmpty(to: place, into: &outcome)
         }
+        hintInstall(to: place, now: now, into: &outcome)
     }
 
     /// Sends one batch of entries; false when there is none to send now.
@@ -78,14 +83,15 @@ extension Consensus {
         let follower = progress[place]
         guard follower.nextIndex <= log.last.index else { return false }
         guard follower.nextIndex > log.base.index else {
-            return awaitInstall(of: place, into: &outcome)
+            beginInstall(of: place, into: &outcome)
+            return false
         }
         switch follower.state {
-        case .awaitingInstall, .probing(awaitsAnswer: true): return false
+        case .install, .probing(awaitsAnswer: true): return false
         case .probing(awaitsAnswer: false):
             progress[place].state = .probing(awaitsAnswer: true)
         case .replicating:
-            guard inflightByteCount(of: follower) < settings.maxInflightBytes else { return false }
+            guard inflightByteCount(of: follower) < follower.inflightLimit else { return false }
         }
         let entries = batch(from: follower.nextIndex)
         sendAppend(to: place, entries: entries, into: &outcome)
@@ -93,14 +99,6 @@ extension Consensus {
             progress[place].nextIndex = follower.nextIndex.advanced(by: entries.count)
         }
         return true
-    }
-
-    private mutating func awaitInstall(of place: Int, into outcome: inout Outcome) -> Bool {
-        if progress[place].state != .awaitingInstall {
-            progress[place].state = .awaitingInstall
-            outcome.installsNeeded.append(progress[place].id)
-        }
-        return false
     }
 
     /// Bytes sent to the follower and not acknowledged.
@@ -136,12 +134,16 @@ extension Consensus {
         guard let previousTerm = log.term(at: previous) else {
             preconditionFailure("entry \(previous) is not in \(log.base)...\(log.last)")
         }
+        // One who needs an install can commit nothing beyond the base before it has that.
+        let isInstall = progress[place].state == .install
+        let commit = isInstall ? min(commitIndex, log.base.index) : commitIndex
         let request = AppendRequest(
             term: vote.term, previous: LogPosition(term: previousTerm, index: previous),
-            entries: entries, commit: commitIndex, readContext: reads.context)
+            entries: entries, commit: commit, readContext: reads.context,
+            window: progress[place].window)
         outcome.messages.append(
             Outcome.Envelope(to: progress[place].id, message: .appendRequest(request)))
-        progress[place].sentCommit = commitIndex
+        progress[place].sentCommit = commit
     }
 }
 
@@ -166,7 +168,8 @@ extension Consensus {
             followerMatched(through.index, place: place)
             advanceCommit(now: now, into: &outcome)
             advanceTransfer(into: &outcome)
-        case .rejected(let previous, let hint):
+        case .rejected(let previous, let hint, let window):
+            guard window == progress[place].window else { break }
             followerRejected(previous, hint: hint, place: place, into: &outcome)
         }
         replicate(to: place, now: now, into: &outcome)
@@ -179,29 +182,31 @@ extension Consensus {
     }
 
     private mutating func followerMatched(_ index: LogIndex, place: Int) {
+        let byteCount = log.byteCount(after: progress[place].matchIndex, through: index)
+        progress[place].inflightLimit = min(
+            progress[place].inflightLimit + byteCount, settings.maxInflightBytes)
         progress[place].matchIndex = max(progress[place].matchIndex, index)
         progress[place].nextIndex = max(progress[place].nextIndex, index.next)
         if progress[place].nextIndex > log.base.index { progress[place].state = .replicating }
     }
 
     /// Moves back to where the logs may agree (Raft paper section 5.3, at most one round a term)
-    /// and asks there without entries. A rejection that answers an older question changes nothing.
+    /// and asks there without entries. What was sent before is void from then on.
     private mutating func followerRejected(
         _ previous: LogIndex, hint: LogPosition, place: Int, into outcome: inout Outcome
     ) {
         let follower = progress[place]
-        guard previous > follower.matchIndex else { return }
-        if follower.state != .replicating {
-            guard previous == follower.nextIndex.previous else { return }
-        }
+        guard previous > follower.matchIndex, follower.state != .install else { return }
         let bound = min(hint.index, previous.previous)
         let agreed = log.lastPosition(through: bound, termAtMost: hint.term)
         let next = max(min(agreed.index, bound).next, follower.matchIndex.next)
         progress[place].nextIndex = next
-        guard next > log.base.index else {
-            _ = awaitInstall(of: place, into: &outcome)
-            return
+        progress[place].window &+= 1
+        if follower.state == .replicating {
+            let lost = min(inflightByteCount(of: follower), follower.inflightLimit)
+            progress[place].inflightLimit = max(lost / 2, 1)
         }
+        guard next > log.base.index else { return beginInstall(of: place, into: &outcome) }
         progress[place].state = .probing(awaitsAnswer: true)
         sendEmpty(to: place, into: &outcome)
     }

@@ -16,6 +16,8 @@ package enum Message: Equatable, Sendable {
     case appendResponse(AppendResponse)
     /// The leader of `term` asks the receiver to stand for election at once.
     case timeoutNow(term: Term)
+    /// The leader of `term` holds no entries through `base`, and the receiver needs some of them.
+    case installHint(term: Term, base: LogPosition)
 }
 
 /// A leader's entries for a follower; without entries, its heartbeat.
@@ -28,16 +30,19 @@ package struct AppendRequest: Equatable, Sendable {
     package let commit: LogIndex
     /// The leader's latest read round; the answer repeats it.
     package let readContext: UInt64
+    /// How often the leader has gone back with this follower in the term; a rejection repeats it.
+    package let window: UInt32
 
     package init(
         term: Term, previous: LogPosition, entries: [EntryDescriptor], commit: LogIndex,
-        readContext: UInt64
+        readContext: UInt64, window: UInt32 = 0
     ) {
         self.term = term
         self.previous = previous
         self.entries = entries
         self.commit = commit
         self.readContext = readContext
+        self.window = window
     }
 
     /// The last entry that the message names.
@@ -65,8 +70,8 @@ package struct AppendResponse: Equatable, Sendable {
         /// The log is the leader's, and durable, up to and including this entry.
         case matched(through: LogPosition)
         /// There is no such entry as `previous` in the log; a match can only be at or before
-        /// `hint`, an entry of the follower's.
-        case rejected(previous: LogIndex, hint: LogPosition)
+        /// `hint`, an entry of the follower's. `window` is the append's.
+        case rejected(previous: LogIndex, hint: LogPosition, window: UInt32 = 0)
     }
 
     package let term: Term

@@ -37,8 +37,11 @@ package struct Outcome: Equatable, Sendable {
     package var standing: Standing?
     /// Leadership was to go to this member, and did not within an election timeout.
     package var transferAbandoned: NodeID?
-    /// Followers that need entries which this leader no longer holds one by one.
-    package var installsNeeded: [NodeID] = []
+    /// Followers that, since this input, need entries which this leader no longer holds one by one.
+    package var installs: [NodeID] = []
+    /// This node needs an install: everything through the base from elsewhere, then to begin anew
+    /// with a log that has that base, or a later one.
+    package var needsInstall: InstallHint?
 
     package init() {}
 
@@ -54,6 +57,7 @@ package struct Outcome: Equatable, Sendable {
         failedReads.removeAll(keepingCapacity: true)
         standing = nil
         transferAbandoned = nil
-        installsNeeded.removeAll(keepingCapacity: true)
+        installs.removeAll(keepingCapacity: true)
+        needsInstall = nil
     }
 }

@@ -21,6 +21,8 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     /// A candidate that a leader told to stand gets votes whatever its log lacks: the leader has
     /// seen to it. (It had, until it gave the transfer up.)
     case transferSkipsLogCheck = "transfer-skips-log-check"
+    /// A follower installs a state that is older than what it has committed.
+    case installGoesBack = "install-goes-back"
     /// A leader whose target does not take over waits for it without end.
     case transferNeverAbandoned = "transfer-never-abandoned"
 }

@@ -25,6 +25,20 @@ package struct LogMark: Equatable, Sendable {
     }
 }
 
+/// A follower's log cannot be brought up to date by entries: everything through `base` is to be
+/// fetched, from `from` or anybody else who has it.
+package struct InstallHint: Equatable, Sendable {
+    /// The leader that said so.
+    package let from: NodeID
+    /// The last entry that the leader does not send. It is committed.
+    package let base: LogPosition
+
+    package init(from: NodeID, base: LogPosition) {
+        self.from = from
+        self.base = base
+    }
+}
+
 /// Names one read that waits for confirmation.
 package struct ReadTicket: Hashable, Sendable {
     package let value: UInt64

@@ -1,10 +1,16 @@
-import Bytes
+package import Bytes
 package import Records
 
 /// What a directory command was answered; holds no secrets.
 package enum CommandAnswer: Equatable, Sendable {
     case created(TokenID)
     case revoked(TokenID)
+    /// A run over all sealed segments has begun; the entry names it.
+    case compacting(LogIndex)
+    case held
+    case released
+    /// So many events are hidden from now on.
+    case erased(UInt64)
 }
 
 /// The answers to the newest commands by their request ids, so that repeating one is safe.
@@ -56,25 +62,32 @@ package struct CommandAnswers: Equatable, Sendable {
 }
 
 extension CommandAnswer {
-    init(_ cursor: inout ByteCursor, _ bytes: Span<UInt8>) throws(ByteDefect) {
+    package init(_ cursor: inout ByteCursor, _ bytes: Span<UInt8>) throws(ByteDefect) {
         let place = cursor.offset
         let kind: UInt8 = try cursor.integer(bytes)
-        let token = TokenID(try cursor.integer(bytes))
+        let value: UInt64 = try cursor.integer(bytes)
         switch kind {
-        case 1: self = .created(token)
-        case 2: self = .revoked(token)
+        case 1: self = .created(TokenID(value))
+        case 2: self = .revoked(TokenID(value))
+        case 3: self = .compacting(LogIndex(value))
+        case 4: self = .held
+        case 5: self = .released
+        case 6: self = .erased(value)
         default: throw ByteDefect(offset: place)
         }
     }
 
-    func append(to bytes: inout [UInt8]) {
-        switch self {
-        case .created(let token):
-            bytes.append(1)
-            bytes.append(littleEndian: token.value)
-        case .revoked(let token):
-            bytes.append(2)
-            bytes.append(littleEndian: token.value)
-        }
+    package func append(to bytes: inout [UInt8]) {
+        let (kind, value): (UInt8, UInt64) =
+            switch self {
+            case .created(let token): (1, token.value)
+            case .revoked(let token): (2, token.value)
+            case .compacting(let run): (3, run.value)
+            case .held: (4, 0)
+            case .released: (5, 0)
+            case .erased(let events): (6, events)
+            }
+        bytes.append(kind)
+        bytes.append(littleEndian: value)
     }
 }

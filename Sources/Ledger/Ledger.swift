@@ -31,7 +31,12 @@ package struct Ledger {
     package private(set) var index: RevisionIndex
     package internal(set) var directory = Directory()
     package internal(set) var answers = CommandAnswers()
-    package internal(set) var genesis: Genesis?
+    package internal(set) var genesis: Genesis? {
+        didSet { marks = genesis.map { ClosedMark(genesis: $0.clusterID) } }
+    }
+    package internal(set) var retention = Retention()
+    /// Makes the marks of unique_ids; there when the genesis is.
+    private(set) var marks: ClosedMark?
     package internal(set) var applied: LogIndex = .zero
     package internal(set) var nextSequence: Sequence = .zero
     package internal(set) var lastTimestamp: Timestamp = .absent
@@ -88,9 +93,12 @@ package struct Ledger {
         case .events: try applyEvents(entry)
         case .directory: try applyDirectory(entry)
         case .noOperation: break
-        case .seal: try checkSeal(entry)
-        case .membership, .compact, .compactDone, .compactAbandoned, .collect, .erase, .checkpoint,
-            .upgrade:
+        case .seal:
+            try checkSeal(entry)
+            retention.sealed(header)
+        case .compact, .compactDone, .compactAbandoned, .collect: try applyCompaction(entry)
+        case .erase: try applyErasure(entry)
+        case .membership, .checkpoint, .upgrade:
             throw .unknownKind(header.index, header.kind)
         }
         applied = header.index
@@ -141,12 +149,45 @@ package struct Ledger {
         let header = entry.header
         var offset = header.bodyRange.lowerBound
         for ordinal in 0..<(header.kind == .events ? header.recordCount : 0) {
-            let record = try view(entry, at: offset)
-            index.append(
-                record, in: entry.bytes.span, recordOffset: offset, entry: header.index,
-                sequence: header.firstSequence.advanced(by: ordinal), revision: record.revision)
-            index.commit(1)
-            offset = record.range.upperBound
+            offset = try restore(
+                entry, at: offset, header.firstSequence.advanced(by: ordinal))
+        }
+    }
+
+    /// Takes one record, or what a compaction left of it, into the index; returns its end.
+    private mutating func restore(
+        _ entry: Entry, at offset: Int, _ sequence: Sequence
+    ) throws(Defect) -> Int {
+        let bytes = entry.bytes.span
+        do {
+            let stored = try StoredHead(
+                decoding: bytes, at: offset, end: entry.header.bodyRange.upperBound)
+            switch stored.resource {
+            case .auditEvent, .administration:
+                let record = try RecordView(
+                    decoding: bytes, at: offset, end: stored.range.upperBound)
+                index.append(
+                    record, in: bytes, recordOffset: offset, entry: entry.header.index,
+                    sequence: sequence, revision: record.revision)
+                index.commit(1)
+            case .stub:
+                guard
+                    case .compacted(_, let digest, _, let revision, let uniqueID) =
+                        try RecordStub(decoding: bytes, in: stored.range)
+                else { break }
+                var words: [UInt8] = []
+                digest.append(to: &words)
+                words += uniqueID
+                index.append(
+                    Digest.byteCount..<words.count, digest: 0..<Digest.byteCount, in: words.span,
+                    recordOffset: offset, entry: entry.header.index, sequence: sequence,
+                    revision: revision)
+                index.commit(1)
+            case .erased: break
+            }
+            return stored.range.upperBound
+        } catch {
+            throw .malformed(entry.header.index, offset: offset)
         }
     }
 
@@ -168,6 +209,8 @@ package struct Ledger {
         case .revokeToken(let id):
             directory.revoke(id, at: header.timestamp)
             answers.remember(command.request, .revoked(id), at: header.index)
+        case .compact, .addHold, .removeHold: applyRetention(command, at: header)
+        case .erase: throw .malformed(header.index, offset: record.range.upperBound)
         }
     }
 
@@ -185,7 +228,7 @@ package struct Ledger {
     /// Takes note of the table that was written after the SEAL applied last.
     package mutating func wroteStateTable(_ digest: Digest) { stateTable = digest }
 
-    private func view(_ entry: Entry, at offset: Int) throws(Defect) -> RecordView {
+    func view(_ entry: Entry, at offset: Int) throws(Defect) -> RecordView {
         do {
             return try RecordView(
                 decoding: entry.bytes.span, at: offset, end: entry.header.bodyRange.upperBound)

@@ -15,6 +15,7 @@ extension Ledger {
         genesis.append(to: &bytes)
         directory.append(to: &bytes)
         answers.append(to: &bytes)
+        retention.append(to: &bytes)
     }
 
     /// Goes on from a state that `appendState` wrote. `seed` keys the hash of the revision index.
@@ -29,5 +30,6 @@ extension Ledger {
         genesis = try Genesis(&cursor, bytes)
         directory = try Directory(&cursor, bytes)
         answers = try CommandAnswers(&cursor, bytes)
+        retention = try Retention(&cursor, bytes)
     }
 }

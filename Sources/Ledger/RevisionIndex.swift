@@ -95,17 +95,27 @@ package struct RevisionIndex {
         _ record: RecordView, in bytes: Span<UInt8>, recordOffset: Int, entry: LogIndex,
         sequence: Sequence, revision: Revision
     ) {
+        append(
+            record.uniqueID, digest: record.digest, in: bytes, recordOffset: recordOffset,
+            entry: entry, sequence: sequence, revision: revision)
+    }
+
+    /// The same for a unique_id and a content digest that stand at these places of `bytes`.
+    mutating func append(
+        _ uniqueID: Range<Int>, digest: Range<Int>, in bytes: Span<UInt8>, recordOffset: Int,
+        entry: LogIndex, sequence: Sequence, revision: Revision
+    ) {
         precondition(
             rows.last.map { $0.sequence < sequence } ?? true, "sequence \(sequence) again")
         precondition(rows.count < Int(Self.noRow), "the index is full")
         if idCount * 4 >= slots.count * 3 { grow() }
-        let hash = hash(bytes, record.uniqueID)
-        let slot = slotIndex(of: bytes, record.uniqueID, hash: hash)
+        let hash = hash(bytes, uniqueID)
+        let slot = slotIndex(of: bytes, uniqueID, hash: hash)
         let newest = slots[slot].row
         let (offset, count): (UInt64, UInt32)
         if newest == Self.noRow {
-            (offset, count) = (UInt64(uniqueIDs.count), UInt32(record.uniqueID.count))
-            uniqueIDs.append(bytes.extracting(record.uniqueID))
+            (offset, count) = (UInt64(uniqueIDs.count), UInt32(uniqueID.count))
+            uniqueIDs.append(bytes.extracting(uniqueID))
             idCount += 1
         } else {
             let row = rows[Int(newest)]
@@ -116,7 +126,7 @@ package struct RevisionIndex {
                 sequence: sequence, entry: entry, recordOffset: UInt32(recordOffset),
                 revision: revision, uniqueIDOffset: offset, uniqueIDByteCount: count,
                 previous: newest,
-                digest: Self.digest(bytes, record.digest)))
+                digest: Self.digest(bytes, digest)))
         slots[slot] = Slot(row: UInt32(rows.count - 1), hash: UInt32(hash >> 32))
     }
 
@@ -137,6 +147,18 @@ package struct RevisionIndex {
                 uniqueIDs.removeLast(uniqueIDs.count - Int(row.uniqueIDOffset))
             }
         }
+    }
+
+    /// One bit for each sequence below `cut`: whether its unique_id has a later revision below it.
+    package func supersededBits(cut: Sequence) -> [UInt64] {
+        var words = [UInt64](repeating: 0, count: Int((cut.value + 63) / 64))
+        for row in rows[..<committedCount] {
+            if row.sequence >= cut { break }
+            guard row.previous != Self.noRow else { continue }
+            let bit = rows[Int(row.previous)].sequence.value
+            words[Int(bit / 64)] |= 1 << (bit % 64)
+        }
+        return words
     }
 
     /// The committed row with `sequence`, if the index has one.

@@ -7,9 +7,9 @@ package import SegmentLog
 /// After an error nothing is known about the file that was written: the process ends, or opens
 /// everything anew. Every task may be cut short anywhere and is asked for again after a restart.
 package struct Maintainer<D: Disk> {
-    private let disk: D
-    private let hash = SHA256()
-    package private(set) var manifest: Manifest
+    let disk: D
+    let hash = SHA256()
+    package internal(set) var manifest: Manifest
 
     /// Goes on from the manifest that recovery found.
     package init(disk: D, manifest: Manifest) {
@@ -41,6 +41,7 @@ package struct Maintainer<D: Disk> {
         case .describe(let segment, let previous):
             try describe(segment, after: previous)
             return .done
+        case .compaction(let task): return .compaction(try perform(task))
         }
     }
 
@@ -85,7 +86,7 @@ package struct Maintainer<D: Disk> {
         return (places, seal)
     }
 
-    private func describe(
+    func describe(
         _ segment: SegmentDescriptor, after previous: SegmentDescriptor?
     ) throws(ReadFailure) {
         let (places, _) = try places(
@@ -132,8 +133,6 @@ package struct Maintainer<D: Disk> {
         var next = next
         next.beginTakeover(from: manifest)
         try onDisk { disk throws(DiskError) in
-            let next = next.takenOver(
-                voidingRecords: try LogDirectory.persistCounter(on: disk))
             try FetchedFiles.verify(next.segments, on: disk)
             try state.store(on: disk)
             try next.store(on: disk, hash)
@@ -150,7 +149,7 @@ package struct Maintainer<D: Disk> {
         }
     }
 
-    private func onDisk(_ work: (D) throws(DiskError) -> Void) throws(ReadFailure) {
+    func onDisk(_ work: (D) throws(DiskError) -> Void) throws(ReadFailure) {
         do { try work(disk) } catch { throw .disk(error) }
     }
 }

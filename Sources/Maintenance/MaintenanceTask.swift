@@ -17,6 +17,7 @@ package enum MaintenanceTask: Equatable, Sendable {
     case install(Manifest, StateTableFile)
     /// The places of an archived segment are written anew: its file was repaired.
     case describe(SegmentDescriptor, after: SegmentDescriptor?)
+    case compaction(CompactionTask)
 }
 
 /// A segment whose SEAL is applied.
@@ -47,5 +48,6 @@ package enum MaintenanceReport: Equatable, Sendable {
     case stored(file: String)
     /// The log on the disk is another one now: everything has to be opened anew.
     case installed
+    case compaction(CompactionTaskReport)
     case done
 }

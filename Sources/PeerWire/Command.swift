@@ -40,7 +40,7 @@ package struct CommandRequest: Equatable, Sendable {
     }
 }
 
-/// What became of a directory command.
+/// What became of a command.
 package struct CommandReply: Equatable, Sendable {
     package enum Outcome: Equatable, Sendable {
         case done(CommandAnswer)
@@ -52,6 +52,16 @@ package struct CommandReply: Equatable, Sendable {
         case none
         /// This node proposed it and does not know what became of it.
         case unknown
+        /// No event or hold has this unique_id.
+        case unknownID
+        /// A run of compactions is under way already.
+        case running
+        /// The unique_id is under a legal hold.
+        case held
+        /// The unique_id was erased.
+        case closed
+        /// There are as many holds as there may be.
+        case full
     }
 
     package let id: UInt64
@@ -65,15 +75,17 @@ package struct CommandReply: Equatable, Sendable {
     package init(_ payload: Range<Int>, _ bytes: Span<UInt8>) throws(ByteDefect) {
         var cursor = ByteCursor(payload)
         id = try cursor.integer(bytes)
-        let code = try cursor.integer(bytes, as: UInt8.self)
-        let token = TokenID(try cursor.integer(bytes))
-        switch code {
-        case 0: outcome = .done(.created(token))
-        case 1: outcome = .done(.revoked(token))
+        switch try cursor.integer(bytes, as: UInt8.self) {
+        case 0: outcome = .done(try CommandAnswer(&cursor, bytes))
         case 2: outcome = .unknownToken
         case 3: outcome = .refused
         case 4: outcome = .none
         case 5: outcome = .unknown
+        case 6: outcome = .unknownID
+        case 7: outcome = .running
+        case 8: outcome = .held
+        case 9: outcome = .closed
+        case 10: outcome = .full
         default: throw ByteDefect(offset: cursor.offset)
         }
         try cursor.finish()
@@ -81,16 +93,19 @@ package struct CommandReply: Equatable, Sendable {
 
     package func append(to payload: inout [UInt8]) {
         payload.append(littleEndian: id)
-        let (code, token): (UInt8, TokenID) =
-            switch outcome {
-            case .done(.created(let token)): (0, token)
-            case .done(.revoked(let token)): (1, token)
-            case .unknownToken: (2, TokenID(0))
-            case .refused: (3, TokenID(0))
-            case .none: (4, TokenID(0))
-            case .unknown: (5, TokenID(0))
-            }
-        payload.append(code)
-        payload.append(littleEndian: token.value)
+        switch outcome {
+        case .done(let answer):
+            payload.append(0)
+            answer.append(to: &payload)
+        case .unknownToken: payload.append(2)
+        case .refused: payload.append(3)
+        case .none: payload.append(4)
+        case .unknown: payload.append(5)
+        case .unknownID: payload.append(6)
+        case .running: payload.append(7)
+        case .held: payload.append(8)
+        case .closed: payload.append(9)
+        case .full: payload.append(10)
+        }
     }
 }

@@ -41,12 +41,18 @@ package enum ConsensusFrames {
                 append(request.previous, to: &payload)
                 payload.append(littleEndian: request.commit.value)
                 payload.append(littleEndian: request.readContext)
+                payload.append(littleEndian: request.window)
                 for entry in entries { payload.append(contentsOf: entry.bytes) }
             }
         case .appendResponse(let response):
             appendResponse(response, to: &output)
         case .timeoutNow(let term):
             Frame.append(.timeoutNow, to: &output) { $0.append(littleEndian: term.value) }
+        case .installHint(let term, let base):
+            Frame.append(.installHint, to: &output) { payload in
+                payload.append(littleEndian: term.value)
+                append(base, to: &payload)
+            }
         }
     }
 
@@ -64,6 +70,11 @@ package enum ConsensusFrames {
             let term = try term(&cursor, bytes)
             try cursor.finish()
             return Received(message: .timeoutNow(term: term), entries: [])
+        case .installHint:
+            let term = try term(&cursor, bytes)
+            let base = try position(&cursor, bytes)
+            try cursor.finish()
+            return Received(message: .installHint(term: term, base: base), entries: [])
         default: throw ByteDefect(offset: payload.lowerBound)
         }
     }
@@ -135,6 +146,7 @@ package enum ConsensusFrames {
         let previous = try position(&cursor, bytes)
         let commit = try index(&cursor, bytes)
         let readContext = try cursor.integer(bytes, as: UInt64.self)
+        let window = try cursor.integer(bytes, as: UInt32.self)
         var entries: [Entry] = []
         var descriptors: [EntryDescriptor] = []
         while cursor.remaining > 0 {
@@ -150,7 +162,7 @@ package enum ConsensusFrames {
         }
         let request = AppendRequest(
             term: term, previous: previous, entries: descriptors, commit: commit,
-            readContext: readContext)
+            readContext: readContext, window: window)
         return Received(message: .appendRequest(request), entries: entries)
     }
 
@@ -163,10 +175,12 @@ package enum ConsensusFrames {
                 payload.append(0)
                 append(through, to: &payload)
                 payload.append(littleEndian: UInt64(0))
-            case .rejected(let previous, let hint):
+                payload.append(littleEndian: UInt32(0))
+            case .rejected(let previous, let hint, let window):
                 payload.append(1)
                 append(hint, to: &payload)
                 payload.append(littleEndian: previous.value)
+                payload.append(littleEndian: window)
             }
         }
     }
@@ -179,11 +193,13 @@ package enum ConsensusFrames {
         let rejected = try flag(&cursor, bytes)
         let place = try position(&cursor, bytes)
         let previous = try index(&cursor, bytes)
+        let window = try cursor.integer(bytes, as: UInt32.self)
         try cursor.finish()
         let response = AppendResponse(
             term: term,
             result: rejected
-                ? .rejected(previous: previous, hint: place) : .matched(through: place),
+                ? .rejected(previous: previous, hint: place, window: window)
+                : .matched(through: place),
             readContext: readContext)
         return Received(message: .appendResponse(response), entries: [])
     }

@@ -12,9 +12,11 @@ package enum FrameKind: UInt8, Sendable {
     case appendRequest = 18
     case appendResponse = 19
     case timeoutNow = 20
+    case installHint = 21
     case fetch = 24
     case fetched = 25
     case nodeHealth = 26
+    case compactionReport = 27
     // From a gateway or tool to a node.
     case submit = 32
     case query = 33

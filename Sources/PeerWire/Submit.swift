@@ -75,6 +75,8 @@ package struct Receipt: Equatable, Sendable {
         case conflict = 2
         /// The token that it came with is revoked or unknown.
         case tokenRefused = 3
+        /// The unique_id was erased and is closed: nothing is appended, and nothing is told.
+        case erased = 4
     }
 
     static let encodedSize = 4 + 4 + 8 + 8 + 16 + 32

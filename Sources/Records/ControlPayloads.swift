@@ -108,14 +108,26 @@ package struct Membership: Equatable, Sendable {
     }
 }
 
+/// What a compaction takes away besides what is erased.
+package enum CompactionPolicy: UInt32, Sendable {
+    /// Nothing.
+    case erasures = 0
+    /// Revisions that have a later one before the cut.
+    case latest = 1
+    /// Events that were recorded before the time bound.
+    case newerThan = 2
+}
+
 /// A compaction that every replica is to run. Its entry's index names it.
 package struct Compaction: Equatable, Sendable {
     /// The segments, in log order, by the digests of their files.
     package let inputs: [Digest]
     /// Events from this sequence on do not count when the policy is judged.
     package let cut: Sequence
-    /// Number of the policy in the log's state; 0 removes what is erased and nothing else.
+    /// A `CompactionPolicy`.
     package let policy: UInt32
+    /// Of the retention state that it was judged by; with another one at its place in the log it
+    /// is void.
     package let policyVersion: UInt32
     /// Events recorded at or after this time stay whatever the policy says.
     package let timeBound: Timestamp
@@ -159,6 +171,8 @@ package enum CompactionAbandonment: UInt8, Sendable {
     /// No majority made the same outputs.
     case noMajority = 1
     case operatorRequest = 2
+    /// A policy, hold or erasure came in between.
+    case superseded = 3
 }
 
 /// Hides all revisions of one unique_id and closes the id. Its entry's index names it.
@@ -181,6 +195,13 @@ package struct Erasure: Equatable, Sendable {
         self.closedMark = closedMark
         self.uniqueID = uniqueID
         self.reason = reason
+    }
+
+    /// The same without the unique_id.
+    package var redacted: Erasure {
+        Erasure(
+            request: request, author: author, closedMark: closedMark, uniqueID: [],
+            reason: reason)
     }
 
     init(_ cursor: inout ByteCursor, _ bytes: Span<UInt8>) throws(ByteDefect) {

@@ -1,12 +1,79 @@
 package import Bytes
 
-/// A change of the directory, with the request that asked for it.
+/// A unique_id as a command names it: by itself, and by the mark that stays when it is erased.
+package struct NamedID: Equatable, Sendable {
+    /// `ClosedMark` of the unique_id; zero until the leader has filled it in.
+    package let mark: Digest
+    /// Empty where an erasure took it away.
+    package let uniqueID: [UInt8]
+
+    package init(mark: Digest = .zero, uniqueID: [UInt8]) {
+        self.mark = mark
+        self.uniqueID = uniqueID
+    }
+
+    init(_ cursor: inout ByteCursor, _ bytes: Span<UInt8>) throws(ByteDefect) {
+        mark = try Digest(&cursor, bytes)
+        let place = try cursor.counted(bytes)
+        guard place.count <= Limits.shortStringBytes else {
+            throw ByteDefect(offset: place.lowerBound)
+        }
+        uniqueID = bytes.copy(place)
+    }
+
+    func append(to bytes: inout [UInt8]) {
+        mark.append(to: &bytes)
+        bytes.append(counted: uniqueID)
+    }
+
+    var redacted: NamedID { NamedID(mark: mark, uniqueID: []) }
+}
+
+/// What an administrator wants compacted: the beginning of a run over all archived segments.
+package struct CompactionOrder: Equatable, Sendable {
+    package let policy: CompactionPolicy
+    /// Events younger than this many microseconds at the command's time stay; 0 for `latest`.
+    package let keptMicroseconds: UInt64
+    /// Whether the open segment is sealed first, so that the run reaches everything before it.
+    package let sealsFirst: Bool
+
+    package init(policy: CompactionPolicy, keptMicroseconds: UInt64 = 0, sealsFirst: Bool) {
+        self.policy = policy
+        self.keptMicroseconds = keptMicroseconds
+        self.sealsFirst = sealsFirst
+    }
+
+    init(_ cursor: inout ByteCursor, _ bytes: Span<UInt8>) throws(ByteDefect) {
+        let place = cursor.offset
+        guard let policy = CompactionPolicy(rawValue: try cursor.integer(bytes)) else {
+            throw ByteDefect(offset: place)
+        }
+        self.policy = policy
+        keptMicroseconds = try cursor.integer(bytes)
+        guard keptMicroseconds < 1 << 62 else { throw ByteDefect(offset: place + 4) }
+        sealsFirst = try cursor.integer(bytes, as: UInt8.self) != 0
+    }
+
+    func append(to bytes: inout [UInt8]) {
+        bytes.append(littleEndian: policy.rawValue)
+        bytes.append(littleEndian: keptMicroseconds)
+        bytes.append(sealsFirst ? 1 : 0)
+    }
+}
+
+/// A change of what the cluster knows besides events, with the request that asked for it.
 ///
 /// It stands in a `directory` entry behind the record of its administrative event.
 package struct DirectoryCommand: Equatable, Sendable {
     package enum Change: Equatable, Sendable {
         case createToken(TokenRow)
         case revokeToken(TokenID)
+        case compact(CompactionOrder)
+        /// A legal hold: compactions keep all revisions, and the unique_id cannot be erased.
+        case addHold(NamedID, reason: String)
+        case removeHold(NamedID)
+        /// On the way to the leader only, who proposes an ERASE entry for it.
+        case erase(uniqueID: [UInt8], reason: String)
     }
 
     /// Names the request: repeating it changes nothing and gets the first answer.
@@ -21,12 +88,41 @@ package struct DirectoryCommand: Equatable, Sendable {
         self.change = change
     }
 
+    /// The mark of the unique_id that stands in the command; nil when there is none in it.
+    package var namedMark: Digest? {
+        switch change {
+        case .addHold(let id, _) where !id.uniqueID.isEmpty: id.mark
+        case .removeHold(let id) where !id.uniqueID.isEmpty: id.mark
+        default: nil
+        }
+    }
+
+    /// The same without the unique_id.
+    package var redacted: DirectoryCommand {
+        switch change {
+        case .addHold(let id, let reason):
+            DirectoryCommand(
+                request: request, author: author, change: .addHold(id.redacted, reason: reason))
+        case .removeHold(let id):
+            DirectoryCommand(request: request, author: author, change: .removeHold(id.redacted))
+        default: self
+        }
+    }
+
     package init(_ cursor: inout ByteCursor, _ bytes: Span<UInt8>) throws(ByteDefect) {
         request = Identifier(bytes, at: try cursor.take(Identifier.encodedSize).lowerBound)
         author = TokenID(try cursor.integer(bytes))
         switch try cursor.integer(bytes, as: UInt8.self) {
         case 1: change = .createToken(try TokenRow(&cursor, bytes))
         case 2: change = .revokeToken(TokenID(try cursor.integer(bytes)))
+        case 3: change = .compact(try CompactionOrder(&cursor, bytes))
+        case 4:
+            let id = try NamedID(&cursor, bytes)
+            change = .addHold(id, reason: try cursor.text(bytes))
+        case 5: change = .removeHold(try NamedID(&cursor, bytes))
+        case 6:
+            let uniqueID = try NamedID(&cursor, bytes).uniqueID
+            change = .erase(uniqueID: uniqueID, reason: try cursor.text(bytes))
         default: throw ByteDefect(offset: cursor.offset)
         }
     }
@@ -41,6 +137,20 @@ package struct DirectoryCommand: Equatable, Sendable {
         case .revokeToken(let id):
             bytes.append(2)
             bytes.append(littleEndian: id.value)
+        case .compact(let order):
+            bytes.append(3)
+            order.append(to: &bytes)
+        case .addHold(let id, let reason):
+            bytes.append(4)
+            id.append(to: &bytes)
+            bytes.append(counted: reason)
+        case .removeHold(let id):
+            bytes.append(5)
+            id.append(to: &bytes)
+        case .erase(let uniqueID, let reason):
+            bytes.append(6)
+            NamedID(uniqueID: uniqueID).append(to: &bytes)
+            bytes.append(counted: reason)
         }
     }
 }

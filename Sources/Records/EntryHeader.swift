@@ -150,22 +150,23 @@ package struct EntryHeader: Equatable, Sendable {
             bytes.extracting((offset + encodedSize)..<(offset + byteCount)), continuing: head)
     }
 
-    /// Writes the header over the first bytes of `entry`, which holds one whole entry with its body
-    /// and padding in place, and sets the checksum in both.
-    package mutating func seal(into entry: inout [UInt8]) {
-        precondition(entry.count == byteCount, "\(entry.count) bytes are not \(byteCount)")
-        entry[0] = Self.format
-        entry[1] = kind.rawValue
-        entry.put(littleEndian: UInt16(0), at: 2)
-        entry.put(littleEndian: UInt32(byteCount), at: 4)
-        entry.put(littleEndian: term.value, at: 8)
-        entry.put(littleEndian: index.value, at: 16)
-        entry.put(littleEndian: firstSequence.value, at: 24)
-        entry.put(littleEndian: UInt32(recordCount), at: 32)
-        entry.put(littleEndian: previousChecksum, at: 36)
-        entry.put(littleEndian: timestamp.microseconds, at: 40)
-        entry.put(littleEndian: UInt32(bodyByteCount), at: 48)
-        checksum = Self.checksum(of: entry.span, at: 0, byteCount: byteCount)
-        entry.put(littleEndian: checksum, at: 52)
+    /// Writes the header over the bytes at `offset` of `bytes`, which end with one whole entry, its
+    /// body and padding in place, and sets the checksum in both.
+    package mutating func seal(into bytes: inout [UInt8], at offset: Int = 0) {
+        precondition(
+            bytes.count - offset == byteCount, "\(bytes.count - offset) bytes are not \(byteCount)")
+        bytes[offset] = Self.format
+        bytes[offset + 1] = kind.rawValue
+        bytes.put(littleEndian: UInt16(0), at: offset + 2)
+        bytes.put(littleEndian: UInt32(byteCount), at: offset + 4)
+        bytes.put(littleEndian: term.value, at: offset + 8)
+        bytes.put(littleEndian: index.value, at: offset + 16)
+        bytes.put(littleEndian: firstSequence.value, at: offset + 24)
+        bytes.put(littleEndian: UInt32(recordCount), at: offset + 32)
+        bytes.put(littleEndian: previousChecksum, at: offset + 36)
+        bytes.put(littleEndian: timestamp.microseconds, at: offset + 40)
+        bytes.put(littleEndian: UInt32(bodyByteCount), at: offset + 48)
+        checksum = Self.checksum(of: bytes.span, at: offset, byteCount: byteCount)
+        bytes.put(littleEndian: checksum, at: offset + 52)
     }
 }

@@ -35,6 +35,13 @@ package struct EventFilter: Equatable, Sendable {
             && (untilTime.map { record.startedAt < $0 } ?? true)
     }
 
+    /// Whether an erased event is wanted, of which nothing is known but its place. `isNamed`: it was
+    /// looked for by its unique_id.
+    package func acceptsErased(isNamed: Bool) -> Bool {
+        resources != .administration && (uniqueID == nil || isNamed) && scriptName == nil
+            && hostName == nil && fileName == nil && since == nil && untilTime == nil
+    }
+
     private static func matches(
         _ wanted: [UInt8]?, _ range: Range<Int>, _ bytes: Span<UInt8>
     ) -> Bool {

@@ -1,4 +1,4 @@
-import Bytes
+package import Bytes
 import Crypto
 import JSON
 
@@ -31,6 +31,40 @@ package enum EventRow {
         member(",\"written_by\":", bytes, record.writtenBy, to: &output)
         output.append(UInt8(ascii: "}"))
         output.append(UInt8(ascii: "\n"))
+    }
+
+    /// Appends the row of an event that a compaction took away, and a line feed.
+    package static func appendCompacted(
+        _ stub: RecordStub, leaf: inout Leaf, to output: inout [UInt8]
+    ) {
+        guard case .compacted(let leafEntry, _, _, let revision, let uniqueID) = stub else {
+            preconditionFailure("no compacted event: \(stub)")
+        }
+        member("{\"unique_id\":", uniqueID.span, 0..<uniqueID.count, to: &output)
+        output.append(contentsOf: ",\"compacted\":true,\"sequence\":".utf8)
+        JSONWriter.append(stub.sequence.value, to: &output)
+        output.append(contentsOf: ",\"revision\":".utf8)
+        JSONWriter.append(UInt64(revision.value), to: &output)
+        appendEnd(stub.recordedAt, leaf.hash(entry: leafEntry), to: &output)
+    }
+
+    /// Appends the row of an event that was erased, and a line feed.
+    package static func appendErased(
+        sequence: Sequence, recordedAt: Timestamp, leafHash: Digest, to output: inout [UInt8]
+    ) {
+        output.append(contentsOf: "{\"erased\":true,\"sequence\":".utf8)
+        JSONWriter.append(sequence.value, to: &output)
+        appendEnd(recordedAt, leafHash, to: &output)
+    }
+
+    private static func appendEnd(
+        _ recordedAt: Timestamp, _ leafHash: Digest, to output: inout [UInt8]
+    ) {
+        output.append(contentsOf: ",\"recorded_at\":\"".utf8)
+        RFC3339.append(recordedAt, to: &output)
+        output.append(contentsOf: "\",\"leaf_hash\":\"".utf8)
+        leafHash.appendHex(to: &output)
+        output.append(contentsOf: "\"}\n".utf8)
     }
 
     private static func appendParameters(

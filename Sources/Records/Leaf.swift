@@ -24,6 +24,15 @@ package struct Leaf {
         return Array(prefixed[1...])
     }
 
+    /// Appends the leaf entry of `record`, which is in `bytes`, to `output`.
+    package mutating func appendEntry(
+        of record: RecordView, in bytes: Span<UInt8>, sequence: Sequence, recordedAt: Timestamp,
+        to output: inout [UInt8]
+    ) {
+        fill(record, bytes, sequence, recordedAt)
+        output.append(prefixed.span.extracting(1..<prefixed.count))
+    }
+
     /// The leaf hash of `record`, which is in `bytes`.
     package mutating func hash(
         of record: RecordView, in bytes: Span<UInt8>, sequence: Sequence, recordedAt: Timestamp
@@ -31,6 +40,14 @@ package struct Leaf {
         fill(record, bytes, sequence, recordedAt)
         hash.begin()
         hash.update(prefixed)
+        return hash.finishDigest()
+    }
+
+    /// The leaf hash of a leaf entry.
+    package mutating func hash(entry: [UInt8]) -> Digest {
+        precondition(entry.count == Self.entryByteCount, "a leaf of \(entry.count) bytes")
+        hash.begin()
+        hash.update([0] + entry)
         return hash.finishDigest()
     }
 

@@ -1,6 +1,7 @@
 import Consensus
 import Ledger
 import Records
+import SegmentLog
 
 extension Replica {
     /// Applies what is committed, at most `entriesPerTurn` entries at once.
@@ -18,6 +19,7 @@ extension Replica {
             } catch {
                 outcome.failure = .ledger("\(error)")
             }
+            compacting.follow(ledger.retention, archive: catalogue.archive)
             if entry.header.kind == .seal, outcome.failure == nil {
                 archive(seal: entry.header.index, into: &outcome)
             }

@@ -52,6 +52,7 @@ extension Replica {
             outcome.events.append(.archived(through: manifest.lastIndex))
         case .surveyed, .stored: transferred(report, into: &outcome)
         case .installed: outcome.wantsReopening = true
+        case .compaction(let report): compacted(report, into: &outcome)
         case .done: break
         }
     }

@@ -1,3 +1,4 @@
+import Bytes
 import Consensus
 import Ledger
 package import PeerWire
@@ -32,6 +33,14 @@ struct PendingCommands {
         }
         return revoked == id
     }
+
+    /// Whether an erasure of the unique_id in `range` is proposed; it is closed at once.
+    func isErasing(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
+        guard let inFlight, case .erase(let id, _) = inFlight.request.command.change else {
+            return false
+        }
+        return bytes.equals(id.span, in: range)
+    }
 }
 
 extension Replica {
@@ -60,9 +69,14 @@ extension Replica {
                 continue
             }
             closeBatch(now: now, wall: wall, into: &outcome)
+            if case .compact(let order) = next.request.command.change, order.sealsFirst {
+                seal(now: now, wall: wall, into: &outcome)
+            }
             commands.inFlight = .init(
                 client: next.client, request: next.request, index: catalogue.lastIndex.next)
-            propose(entry(for: next.request, wall: wall), now: now, into: &outcome)
+            propose(
+                entry(for: next.request, previous: catalogue.lastHeader, wall: wall), now: now,
+                into: &outcome)
         }
     }
 
@@ -83,17 +97,77 @@ extension Replica {
         case .revokeToken(let id):
             guard let token = ledger.directory.token(id) else { return .unknownToken }
             return token.id == request.command.author ? .refused : nil
+        case .compact: return ledger.retention.run == nil ? nil : .running
+        case .addHold(let id, _):
+            if ledger.isClosed(id.uniqueID) { return .closed }
+            let isKnown = ledger.retention.hold(of: id.uniqueID) != nil
+            return isKnown || ledger.retention.holds.count < Retention.holdLimit ? nil : .full
+        case .removeHold(let id):
+            return ledger.retention.hold(of: id.uniqueID) == nil ? .unknownID : nil
+        case .erase(let id, _):
+            if let erased = ledger.erased(id) {
+                return .done(.erased(UInt64(erased.sequences.count)))
+            }
+            if ledger.retention.hold(of: id) != nil { return .held }
+            let newest = ledger.index.newest(of: id.span, 0..<id.count, withOverlay: true)
+            return newest == nil ? .unknownID : nil
         }
     }
 
-    private func entry(for request: CommandRequest, wall: Timestamp) -> Entry {
+    private func entry(
+        for request: CommandRequest, previous: EntryHeader?, wall: Timestamp
+    ) -> Entry {
+        let command = request.command
+        var kind = EntryKind.directory
         var body = request.record
+        var payload: [UInt8] = []
+        switch command.change {
+        case .createToken, .revokeToken, .compact: command.append(to: &payload)
+        case .addHold(let id, let reason):
+            let named = NamedID(mark: ledger.mark(of: id.uniqueID), uniqueID: id.uniqueID)
+            body = Self.record(request.record, about: named.mark)
+            DirectoryCommand(
+                request: command.request, author: command.author,
+                change: .addHold(named, reason: reason)
+            ).append(to: &payload)
+        case .removeHold(let id):
+            let named = NamedID(mark: ledger.mark(of: id.uniqueID), uniqueID: id.uniqueID)
+            body = Self.record(request.record, about: named.mark)
+            DirectoryCommand(
+                request: command.request, author: command.author, change: .removeHold(named)
+            ).append(to: &payload)
+        case .erase(let id, let reason):
+            kind = .erase
+            let mark = ledger.mark(of: id)
+            body = Self.record(request.record, about: mark)
+            ControlPayload.erase(
+                Erasure(
+                    request: command.request, author: command.author, closedMark: mark,
+                    uniqueID: id, reason: reason)
+            ).append(to: &payload)
+        }
         RecordEncoder.decide(revision: Revision(1), salts: salts, at: 0, in: &body)
-        request.command.append(to: &body)
-        let previous = catalogue.lastHeader
         return Entry(
-            kind: .directory, term: consensus.term, after: previous, recordCount: 1,
-            timestamp: timestamp(after: previous, wall: wall), body: body)
+            kind: kind, term: consensus.term, after: previous, recordCount: 1,
+            timestamp: timestamp(after: previous, wall: wall), body: body + payload)
+    }
+
+    /// The administrative record with the mark of a unique_id as its subject: the record itself
+    /// stays when the unique_id is erased.
+    private static func record(_ record: [UInt8], about mark: Digest) -> [UInt8] {
+        let bytes = record.span
+        guard let view = try? RecordView(decoding: bytes, at: 0, end: record.count) else {
+            preconditionFailure("a command's record was not checked")
+        }
+        func text(_ range: Range<Int>) -> String {
+            String(decoding: record[range], as: UTF8.self)
+        }
+        var made: [UInt8] = []
+        RecordEncoder.appendAdministration(
+            action: text(view.uniqueID), subject: mark.description,
+            details: view.notes.map { bytes.copy($0) } ?? [], application: text(view.application),
+            writtenBy: text(view.writtenBy), to: &made)
+        return made
     }
 
     /// Answers the command in flight once it is applied.

@@ -24,6 +24,7 @@ struct PendingSubmit {
         case duplicate(RevisionIndex.Place)
         case conflict(Revision)
         case tokenRefused
+        case erased
     }
 
     let client: ClientID
@@ -106,6 +107,7 @@ extension Replica {
         _ item: Submit.Item, _ bytes: Span<UInt8>
     ) -> PendingSubmit.Decision {
         let mayWrite = mayWrite(item.record.writtenBy, bytes)
+        if isClosed(bytes, item.record.uniqueID) { return mayWrite ? .erased : .tokenRefused }
         switch ledger.judge(item.record, in: bytes, expected: item.expected) {
         // Whatever the token: what is recorded is recorded, and a gateway may be asking again for
         // an event whose token was revoked since.
@@ -138,6 +140,11 @@ extension Replica {
         return ledger.index.count - 1
     }
 
+    /// Whether the unique_id in `range` is erased, or about to be.
+    private func isClosed(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
+        commands.isErasing(bytes, range) || ledger.isClosed(bytes, range)
+    }
+
     /// Whether the token that is named in `range` may still write.
     private func mayWrite(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
         guard let id = TokenID(bytes.extracting(range)), let token = ledger.directory.token(id)
@@ -165,6 +172,12 @@ extension Replica {
         now: Instant, wall: Timestamp, into outcome: inout ReplicaOutcome
     ) {
         guard serves, catalogue.activeSegmentByteCount >= settings.log.segmentBytes else { return }
+        seal(now: now, wall: wall, into: &outcome)
+    }
+
+    /// Ends the segment, unless it is empty.
+    mutating func seal(now: Instant, wall: Timestamp, into outcome: inout ReplicaOutcome) {
+        guard catalogue.lastHeader?.kind != .seal else { return }
         let previous = catalogue.lastHeader
         let entry = Entry(
             kind: .seal, term: consensus.term, after: previous,
@@ -213,6 +226,7 @@ extension Replica {
     ) -> Receipt? {
         switch decision {
         case .tokenRefused: return Receipt(verdict: .tokenRefused, revision: .zero)
+        case .erased: return Receipt(verdict: .erased, revision: .zero)
         case .conflict(let current): return Receipt(verdict: .conflict, revision: current)
         case .duplicate(let place):
             return receipt(.duplicate, of: ledger.index[place], into: &outcome)
@@ -225,23 +239,15 @@ extension Replica {
         _ verdict: Receipt.Verdict, of row: RevisionIndex.Row, into outcome: inout ReplicaOutcome
     ) -> Receipt? {
         guard let entry = entry(at: row.entry, into: &outcome) else { return nil }
-        let bytes = entry.bytes.span
-        guard
-            let record = try? RecordView(
-                decoding: bytes, at: Int(row.recordOffset),
-                end: entry.header.bodyRange.upperBound)
-        else {
-            outcome.failure = .ledger("no record at \(row.recordOffset) of entry \(row.entry)")
+        let isHeld = catalogue.place(of: row.entry) != nil
+        do {
+            return try receipt(
+                verdict, row.revision, of: row.sequence, in: entry,
+                at: isHeld ? Int(row.recordOffset) : nil)
+        } catch {
+            outcome.failure = .ledger("event \(row.sequence) in entry \(row.entry): \(error)")
             return nil
         }
-        let ordinal = Int(row.sequence.value - entry.header.firstSequence.value)
-        var receipt = Receipt(verdict: verdict, revision: row.revision)
-        receipt.sequence = row.sequence
-        receipt.recordedAt = entry.header.timestamp.advanced(byMicroseconds: ordinal)
-        receipt.salt = Identifier(bytes, at: record.salt.lowerBound)
-        receipt.leafHash = leaf.hash(
-            of: record, in: bytes, sequence: row.sequence, recordedAt: receipt.recordedAt)
-        return receipt
     }
 
     /// Remembers that a submit of the client was refused, as long as it is there.
@@ -283,6 +289,7 @@ extension Replica {
         }
         submits.removeAll()
         failCommands(into: &outcome)
+        compacting.stopLeading()
         failTransfer(into: &outcome)
         batch = OpenBatch()
         ledger.dropOverlay()

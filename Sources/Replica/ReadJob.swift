@@ -44,6 +44,10 @@ package struct ReadJob: Sendable {
     package let head: RowsHead
     let filter: EventFilter
     let byteLimit: Int
+    /// Events that were erased, in ascending order.
+    let hidden: [Sequence]
+    /// Whether events that a compaction took away have rows that say so; else they have none.
+    let showsCompacted: Bool
     package let pieces: [Piece]
 
     /// Reads, filters and writes the rows, and appends the answer's frame to `output`.
@@ -108,47 +112,92 @@ package struct ReadJob: Sendable {
     private func append(
         _ records: Records, of entry: Entry, leaf: inout Leaf, to rows: inout [UInt8]
     ) throws(ReplicaFailure) {
-        let end = entry.header.bodyRange.upperBound
         switch records {
-        case .one(nil, let sequence):
-            try append(
-                .sequences(sequence..<sequence.advanced(by: 1)), of: entry, leaf: &leaf, to: &rows)
         case .one(let offset?, let sequence):
-            let record = try view(entry, at: offset, end: end)
-            guard filter.accepts(record, in: entry.bytes.span) else { return }
-            append(record, of: entry, sequence, leaf: &leaf, to: &rows)
+            let stored = try head(entry, at: offset)
+            try append(stored, of: entry, sequence, isNamed: true, leaf: &leaf, to: &rows)
+        case .one(nil, let sequence):
+            let range = sequence..<sequence.advanced(by: 1)
+            try append(range, of: entry, isNamed: true, leaf: &leaf, to: &rows)
         case .sequences(let range):
-            var offset = entry.header.bodyRange.lowerBound
-            var sequence = entry.header.firstSequence
-            while sequence < range.upperBound {
-                let record = try view(entry, at: offset, end: end)
-                if sequence >= range.lowerBound, filter.accepts(record, in: entry.bytes.span) {
-                    append(record, of: entry, sequence, leaf: &leaf, to: &rows)
-                }
-                offset = record.range.upperBound
-                sequence = sequence.advanced(by: 1)
-            }
+            try append(range, of: entry, isNamed: false, leaf: &leaf, to: &rows)
         }
     }
 
-    private func view(
-        _ entry: Entry, at offset: Int, end: Int
-    ) throws(ReplicaFailure) -> RecordView {
+    private func append(
+        _ range: Range<Sequence>, of entry: Entry, isNamed: Bool, leaf: inout Leaf,
+        to rows: inout [UInt8]
+    ) throws(ReplicaFailure) {
+        var offset = entry.header.bodyRange.lowerBound
+        var sequence = entry.header.firstSequence
+        while sequence < range.upperBound {
+            let stored = try head(entry, at: offset)
+            if sequence >= range.lowerBound {
+                try append(stored, of: entry, sequence, isNamed: isNamed, leaf: &leaf, to: &rows)
+            }
+            offset = stored.range.upperBound
+            sequence = sequence.advanced(by: 1)
+        }
+    }
+
+    /// Appends the row of one record or stub, when it is wanted.
+    private func append(
+        _ stored: StoredHead, of entry: Entry, _ sequence: Sequence, isNamed: Bool,
+        leaf: inout Leaf, to rows: inout [UInt8]
+    ) throws(ReplicaFailure) {
+        let ordinal = Int(sequence.value - entry.header.firstSequence.value)
+        let recordedAt = entry.header.timestamp.advanced(byMicroseconds: ordinal)
+        let bytes = entry.bytes.span
         do {
-            return try RecordView(decoding: entry.bytes.span, at: offset, end: end)
+            switch stored.resource {
+            case .auditEvent, .administration:
+                let record = try RecordView(
+                    decoding: bytes, at: stored.range.lowerBound, end: stored.range.upperBound)
+                if isHidden(sequence) {
+                    guard filter.acceptsErased(isNamed: isNamed) else { return }
+                    let hash = leaf.hash(
+                        of: record, in: bytes, sequence: sequence, recordedAt: recordedAt)
+                    EventRow.appendErased(
+                        sequence: sequence, recordedAt: recordedAt, leafHash: hash, to: &rows)
+                } else if filter.accepts(record, in: bytes) {
+                    EventRow.append(
+                        record, in: bytes, sequence: sequence, recordedAt: recordedAt, leaf: &leaf,
+                        to: &rows)
+                }
+            case .stub, .erased:
+                let stub = try RecordStub(decoding: bytes, in: stored.range)
+                if stored.resource == .erased || isHidden(sequence) {
+                    guard filter.acceptsErased(isNamed: isNamed) else { return }
+                    EventRow.appendErased(
+                        sequence: sequence, recordedAt: recordedAt,
+                        leafHash: leaf.hash(entry: stub.leafEntry), to: &rows)
+                } else if showsCompacted {
+                    EventRow.appendCompacted(stub, leaf: &leaf, to: &rows)
+                }
+            }
         } catch {
             throw .storage("entry \(entry.header.index): \(error)")
         }
     }
 
-    private func append(
-        _ record: RecordView, of entry: Entry, _ sequence: Sequence, leaf: inout Leaf,
-        to rows: inout [UInt8]
-    ) {
-        let ordinal = Int(sequence.value - entry.header.firstSequence.value)
-        EventRow.append(
-            record, in: entry.bytes.span, sequence: sequence,
-            recordedAt: entry.header.timestamp.advanced(byMicroseconds: ordinal), leaf: &leaf,
-            to: &rows)
+    private func isHidden(_ sequence: Sequence) -> Bool {
+        var low = 0
+        var high = hidden.count
+        while low < high {
+            let middle = (low + high) / 2
+            if hidden[middle] < sequence { low = middle + 1 } else { high = middle }
+        }
+        return low < hidden.count && hidden[low] == sequence
+    }
+
+    private func head(
+        _ entry: Entry, at offset: Int
+    ) throws(ReplicaFailure) -> StoredHead {
+        do {
+            return try StoredHead(
+                decoding: entry.bytes.span, at: offset, end: entry.header.bodyRange.upperBound)
+        } catch {
+            throw .storage("entry \(entry.header.index): \(error)")
+        }
     }
 }

@@ -129,6 +129,12 @@ extension Replica {
         _ uniqueID: [UInt8], revision: Revision?, history: Bool, id: UInt64, _ client: ClientID,
         stale: UInt32, into outcome: inout ReplicaOutcome
     ) {
+        if let erased = ledger.erased(uniqueID) {
+            readErased(
+                erased, revision: revision, history: history, id: id, client, stale: stale,
+                into: &outcome)
+            return
+        }
         var places: [RevisionIndex.Place] = []
         let range = 0..<uniqueID.count
         var next = ledger.index.newest(of: uniqueID.span, range, withOverlay: false)
@@ -144,7 +150,43 @@ extension Replica {
         outcome.reads.append(
             ReadJob(
                 client: client, head: head, filter: EventFilter(), byteLimit: .max,
+                hidden: [], showsCompacted: true,
                 pieces: places.reversed().map { piece(of: ledger.index[$0]) }))
+    }
+
+    /// Rows that say of each event of an erased unique_id that it was there.
+    private func readErased(
+        _ erased: Erased, revision: Revision?, history: Bool, id: UInt64, _ client: ClientID,
+        stale: UInt32, into outcome: inout ReplicaOutcome
+    ) {
+        // Revisions have no gaps: the first is 1.
+        var sequences = erased.sequences
+        if !history {
+            let place = revision.map { Int($0.value) - 1 } ?? sequences.count - 1
+            sequences = sequences.indices.contains(place) ? [sequences[place]] : []
+        }
+        var head = head(id, sequences.isEmpty ? .notFound : .found, stale: stale)
+        head.next = head.end
+        outcome.reads.append(
+            ReadJob(
+                client: client, head: head, filter: EventFilter(), byteLimit: .max,
+                hidden: sequences, showsCompacted: false, pieces: pieces(of: sequences)))
+    }
+
+    private func pieces(of sequences: [Sequence]) -> [ReadJob.Piece] {
+        sequences.map { sequence in
+            let location: ReadJob.Location
+            if let index = catalogue.index(holding: sequence),
+                let place = catalogue.place(of: index)
+            {
+                location = .held(place, cache[index])
+            } else if let place = catalogue.archive.place(holding: sequence) {
+                location = .archived(place, catalogue.archive)
+            } else {
+                preconditionFailure("event \(sequence) is not in the log")
+            }
+            return ReadJob.Piece(location: location, records: .one(offset: nil, sequence: sequence))
+        }
     }
 
     private func readPage(
@@ -156,7 +198,12 @@ extension Replica {
         var pieces: [ReadJob.Piece] = []
         var next = request.from
         if let uniqueID = request.filter.uniqueID, request.filter.resources == .auditEvents {
-            pieces = self.pieces(of: uniqueID, from: request.from, until: until)
+            if let erased = ledger.erased(uniqueID) {
+                let wanted = erased.sequences.filter { $0 >= request.from && $0 < until }
+                pieces = self.pieces(of: wanted)
+            } else {
+                pieces = self.pieces(of: uniqueID, from: request.from, until: until)
+            }
             next = max(until, request.from)
         } else if request.from < until {
             (pieces, next) = self.pieces(from: request.from, until: until)
@@ -165,7 +212,9 @@ extension Replica {
         outcome.reads.append(
             ReadJob(
                 client: client, head: head, filter: request.filter,
-                byteLimit: Int(request.byteLimit), pieces: pieces))
+                byteLimit: Int(request.byteLimit),
+                hidden: Array(ledger.retention.hidden(in: request.from..<max(next, request.from))),
+                showsCompacted: false, pieces: pieces))
     }
 
     /// All revisions of one unique_id in the range, in order.

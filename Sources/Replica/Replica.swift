@@ -70,6 +70,8 @@ package struct Replica {
     var transfers: [SegmentTransfer] = []
     var installation: Installation?
 
+    var compacting = Compacting()
+
     // Leading.
     /// The term that this node leads, once its no-operation entry is in the log.
     var leadership: Term?
@@ -161,7 +163,7 @@ package struct Replica {
         var deadline = consensus.nextDeadline()
         if !clients.isEmpty { deadline = min(deadline, statusDeadline) }
         for page in parkedPages { deadline = min(deadline, page.deadline) }
-        deadline = min(deadline, fetcher.deadline)
+        deadline = min(deadline, fetcher.deadline, compacting.deadline)
         return deadline
     }
 
@@ -197,6 +199,9 @@ package struct Replica {
         _ kind: FrameKind, _ payload: Range<Int>, in bytes: Span<UInt8>, from peer: NodeID,
         now: Instant, into outcome: inout ReplicaOutcome
     ) {
+        if kind == .compactionReport {
+            return receiveReport(payload, bytes, from: peer, into: &outcome)
+        }
         if kind == .fetch || kind == .fetched {
             return receiveFetch(kind, payload, bytes, from: peer, now: now, into: &outcome)
         }
@@ -240,6 +245,7 @@ package struct Replica {
         answerSubmits(into: &outcome)
         answerCommands(into: &outcome)
         answerQueries(now: now, into: &outcome)
+        compact(now: now, wall: wall, into: &outcome)
         sendFetches(now: now, into: &outcome)
         reportStatus(now: now, into: &outcome)
         cache.trim(

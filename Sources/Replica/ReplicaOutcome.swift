@@ -30,11 +30,21 @@ package enum ReplicaFailure: Error, Sendable {
 package enum ReplicaEvent: Equatable, Sendable {
     case standing(Standing)
     case serving(Term)
+    /// A follower lacks entries that are in the archive only.
+    case followerNeedsInstall(NodeID)
+    /// This node does, and begins to fetch them.
+    case needsInstall(InstallHint)
     case handsOver(to: NodeID)
     case transferAbandoned(to: NodeID)
     case truncated(from: LogIndex)
     case sealed(LogIndex)
     case archived(through: LogIndex)
+    /// This node made its outputs; the text says what became of the events.
+    case compacted(LogIndex, String)
+    /// This node cannot make what the compaction asks for.
+    case compactionFailed(LogIndex, String)
+    /// No majority made the same files; everything stays as it was.
+    case compactionAbandoned(LogIndex)
     /// A file of the archive was taken over from peers, or repaired by them.
     case fetched(file: String, byteCount: Int)
     /// What the peer sent is not what was asked for.

@@ -21,6 +21,15 @@ package struct ReplicaSettings: Sendable {
     /// How often clients hear this node's status when nothing changes.
     package var statusNanoseconds: UInt64 = 100_000_000
 
+    /// Segments of one step of a compaction.
+    package var compactionSegments = 8
+    /// How often a node says how far it is with a compaction.
+    package var compactionReportNanoseconds: UInt64 = 1_000_000_000
+    /// How long a leader waits for a majority to make the same files, and before it tries again.
+    package var compactionNanoseconds: UInt64 = 300_000_000_000
+    /// With a greater difference between its clock and a command's time a node withholds its
+    /// report: a wrong clock must not take away history.
+    package var clockDifferenceMicroseconds: Int64 = 300_000_000
     /// Bytes of the disk below which events are not taken; nil: enough for two segments and one
     /// step of a compaction (eight more), or a fifth of a disk on which that would be more.
     package var reserveBytes: UInt64?

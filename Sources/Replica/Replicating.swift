@@ -22,6 +22,11 @@ extension Replica {
             for entry in received[range] { append(entry, into: &outcome) }
         }
         if let standing = core.standing { follow(standing, into: &outcome) }
+        for node in core.installs { outcome.events.append(.followerNeedsInstall(node)) }
+        if let hint = core.needsInstall, installation == nil {
+            outcome.events.append(.needsInstall(hint))
+            install(from: hint.from, base: hint.base)
+        }
         if let node = core.transferAbandoned { abandonTransfer(to: node, into: &outcome) }
         for envelope in core.messages { send(envelope, into: &outcome) }
         for read in core.confirmedReads { confirm(read) }

@@ -41,12 +41,6 @@ package enum LogDirectory {
         }
     }
 
-    /// The counter of the newest persist record.
-    package static func persistCounter(on disk: some Disk) throws(DiskError) -> UInt64 {
-        let bytes = try disk.contents(of: FileName.persist) ?? []
-        return PersistFile(bytes.span)?.newest.counter ?? 0
-    }
-
     /// Reads and verifies everything, and changes nothing.
     ///
     /// `clusterID`: the cluster that the directory must belong to; nil takes what it says.

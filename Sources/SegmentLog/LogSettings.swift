@@ -15,7 +15,7 @@ package struct LogSettings: Equatable, Sendable {
 
     package init(
         segmentBytes: Int = 16 * 1_024 * 1_024, groupEntries: Int = 512,
-        groupBytes: Int = 4 * 1_024 * 1_024, heldSegments: Int = 1_000_000
+        groupBytes: Int = 4 * 1_024 * 1_024, heldSegments: Int = 3
     ) {
         precondition(segmentBytes > SegmentHeader.encodedSize, "\(segmentBytes) bytes a segment")
         precondition((1...1_024).contains(groupEntries), "\(groupEntries) entries a group")
@@ -59,6 +59,16 @@ package enum FileName {
 
     /// The state table that was written at the SEAL with this index.
     package static func state(_ seal: LogIndex) -> String { digits(seal.value) + ".state" }
+
+    /// The first index in the name of a segment or of the places beside one; nil for other names.
+    package static func archivedSegment(named name: String) -> LogIndex? {
+        if let known = segment(named: name) { return known.firstIndex }
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count == 3, let first = UInt64(parts[0]), let generation = UInt32(parts[1]),
+            places(LogIndex(first), generation: generation) == name
+        else { return nil }
+        return LogIndex(first)
+    }
 
     /// Whether the file was being written when a crash came. The vote's is not among them: identity
     /// comes last when a directory is made, and what is left of an attempt is removed there.

@@ -32,8 +32,6 @@ package struct Manifest: Equatable, Sendable {
     package private(set) var termRuns: [TermRun] = []
     /// The entry through which compaction commands have taken effect in `segments`.
     package private(set) var compactedThrough = LogIndex.zero
-    /// Persist records up to this counter are of a log that a peer's archive took the place of.
-    package private(set) var voidedRecords: UInt64 = 0
 
     /// It was taken over from a peer, and that is not finished: segments behind it, and persist
     /// records, are of the log that it replaced.
@@ -55,13 +53,6 @@ package struct Manifest: Equatable, Sendable {
         segments.append(segment)
         for run in runs where run.term != termRuns.last?.term { termRuns.append(run) }
         version += 1
-    }
-
-    /// A peer's manifest as this node's: what its own persist records said until now is void.
-    package func takenOver(voidingRecords counter: UInt64) -> Manifest {
-        var manifest = self
-        manifest.voidedRecords = counter
-        return manifest
     }
 
     /// Puts compacted segments in the place of those with the same first entries.
@@ -126,7 +117,6 @@ package struct Manifest: Equatable, Sendable {
         do {
             version = try cursor.integer(bytes)
             compactedThrough = LogIndex(try cursor.integer(bytes))
-            voidedRecords = try cursor.integer(bytes)
             for _ in 0..<(try cursor.integer(bytes, as: UInt32.self)) {
                 let segment = try SegmentDescriptor(&cursor, bytes)
                 guard segment.firstIndex == lastIndex.next,
@@ -151,7 +141,6 @@ package struct Manifest: Equatable, Sendable {
         clusterID.append(to: &bytes)
         bytes.append(littleEndian: version)
         bytes.append(littleEndian: compactedThrough.value)
-        bytes.append(littleEndian: voidedRecords)
         bytes.append(littleEndian: UInt32(segments.count))
         for segment in segments { segment.append(to: &bytes) }
         bytes.append(littleEndian: UInt32(termRuns.count))

@@ -83,9 +83,7 @@ struct TailScan<D: Disk> {
 
     private mutating func judge(_ found: Found) throws(RecoveryFailure) {
         let witness = try witness(after: found)
-        let newest =
-            persist.newest.counter > catalogue.archive.voidedRecords
-            ? persist.newest.end : DurableEnd.none
+        let newest = persist.newest.end
         var claim = claim(newest)
         // What a later segment says of the entry before it must not be about a good one.
         if let witness, witness.position.index <= catalogue.lastIndex {

@@ -18,7 +18,11 @@ struct Packet {
 struct ClusterNode {
     var core: Consensus
     var storedVote = DurableVote.initial
+    /// From the first entry on: what is below the base is archived, not gone.
     var storedLog: [EntryDescriptor] = []
+    var storedBase = LogPosition.zero
+    /// What it was told to install last.
+    var hint: InstallHint?
     var writes: [PendingWrite] = []
     var isRunning = true
     var restartCount: UInt64 = 0
@@ -26,7 +30,7 @@ struct ClusterNode {
     var readBounds: [(ticket: ReadTicket, count: Int)] = []
     var confirmedReads: [Outcome.ConfirmedRead] = []
     var failedReads: [ReadTicket] = []
-    var installsNeeded: [NodeID] = []
+    var installs: [NodeID] = []
 }
 
 /// Members, their disks and the network between them, without threads or a real clock.
@@ -57,7 +61,9 @@ struct Cluster {
         self.settings = settings
         self.seed = seed
         for id in voters {
-            nodes.append(ClusterNode(core: core(of: id, vote: .initial, log: [], restarts: 0)))
+            nodes.append(
+                ClusterNode(
+                    core: core(of: id, vote: .initial, log: [], base: .zero, restarts: 0)))
         }
     }
 
@@ -72,13 +78,14 @@ struct Cluster {
     }
 
     private func core(
-        of id: NodeID, vote: DurableVote, log: [EntryDescriptor], restarts: UInt64
+        of id: NodeID, vote: DurableVote, log: [EntryDescriptor], base: LogPosition,
+        restarts: UInt64
     ) -> Consensus {
-        var outline = LogOutline()
-        for entry in log { outline.append(entry) }
+        var outline = LogOutline(base: base)
+        for entry in log where entry.position.index > base.index { outline.append(entry) }
         return Consensus(
             id: id, voters: voters, settings: settings, vote: vote, log: outline,
-            commitIndex: .zero, seed: seed &* 1_000 &+ UInt64(id.value) &+ restarts &* 64,
+            commitIndex: base.index, seed: seed &* 1_000 &+ UInt64(id.value) &+ restarts &* 64,
             now: now)
     }
 }
@@ -162,7 +169,8 @@ extension Cluster {
         }
         self[id].confirmedReads += outcome.confirmedReads
         self[id].failedReads += outcome.failedReads
-        self[id].installsNeeded += outcome.installsNeeded
+        self[id].installs += outcome.installs
+        if let hint = outcome.needsInstall { self[id].hint = hint }
         note(outcome, of: id)
         check(id, outcome)
         if let position = outcome.noOperation {
@@ -179,6 +187,10 @@ extension Cluster {
             let isFollowing = standing.role == .follower && standing.leader != nil
             let leader = isFollowing ? " of \(standing.leader?.value ?? 0)" : ""
             trace.append("\(id) is \(standing.role.rawValue)\(leader) in term \(standing.term)")
+        }
+        for follower in outcome.installs { trace.append("\(id) has no entries for \(follower)") }
+        if let hint = outcome.needsInstall {
+            trace.append("\(id) needs an install through \(hint.base) from \(hint.from)")
         }
         if let target = outcome.transferAbandoned {
             trace.append("\(id) gives up handing over to \(target)")
@@ -238,11 +250,47 @@ extension Cluster {
         let node = self[id]
         self[id].core = core(
             of: voters[id - 1], vote: node.storedVote, log: node.storedLog,
-            restarts: node.restartCount)
+            base: node.storedBase, restarts: node.restartCount)
+        self[id].hint = nil
         self[id].isRunning = true
         self[id].readBounds = []
         let last = self[id].core.lastPosition
         trace.append("\(id) restarts in term \(node.storedVote.term) with log \(last)")
+    }
+}
+
+// MARK: - Archives
+
+extension Cluster {
+    /// The node's entries through `index`, or what of them is committed and durable, are archived
+    /// and leave its memory.
+    mutating func release(_ id: Int, through index: Int) {
+        let core = self[id].core
+        let durable = core.durablePosition.index
+        let index = min(LogIndex(UInt64(index)), core.commitIndex, durable)
+        guard self[id].isRunning, index > core.log.base.index else { return }
+        nodes[id - 1].core.releaseLog(through: index)
+        self[id].storedBase = self[id].core.log.base
+        self[id].core.checkInvariants()
+    }
+
+    /// The node takes over the archive of the one that told it to, and begins anew; it keeps its
+    /// tail if the entry at the base is the same. False when there is nothing to install.
+    mutating func install(_ id: Int) -> Bool {
+        guard self[id].isRunning, let hint = self[id].hint else { return false }
+        let peer = self[Int(hint.from.value)]
+        let base = peer.storedBase
+        guard base.index >= hint.base.index else { return false }
+        crash(id, keeping: .max)
+        let isSame = self[id].storedLog.contains { $0.position == base }
+        let tail = self[id].storedLog.filter { isSame && $0.position.index > base.index }
+        if base.index < self[id].storedBase.index {
+            violations.append("\(id) goes back from \(self[id].storedBase) to \(base)")
+        }
+        self[id].storedLog = peer.storedLog.filter { $0.position.index <= base.index } + tail
+        self[id].storedBase = base
+        restart(id)
+        return true
     }
 }
 
@@ -368,7 +416,11 @@ extension Cluster {
             violations.append("\(other.leader) and \(leader) both lead term \(term)")
         }
         leaders.append((term, leader))
-        for position in committed where self[id].core.term(at: position.index) != position.term {
+        let core = self[id].core
+        for position in committed
+        where position.index >= core.log.base.index
+            && core.term(at: position.index) != position.term
+        {
             violations.append("leader \(leader) of term \(term) lacks committed \(position)")
         }
     }

@@ -31,8 +31,10 @@
 
         /// What needs three coincidences in a row is left to longer searches and to scenarios.
         private static let frequentBugs = bugs.filter {
-            $0 != .countOldTerm && $0 != .voteNotPersisted && $0 != .transferNeverAbandoned
-                && $0 != .transferSkipsLogCheck
+            ![
+                .countOldTerm, .voteNotPersisted, .transferNeverAbandoned, .transferSkipsLogCheck,
+                .installGoesBack, .heartbeatAdvancesMatch,
+            ].contains($0)
         }
 
         @Test(arguments: frequentBugs)
@@ -45,6 +47,20 @@
             }
             print("planted", bug.rawValue, "found by seed", found ?? 0)
             #expect(found != nil, "\(bug.rawValue) is not found")
+        }
+
+        /// A cut of what the term verified traps, often before two members commit differently.
+        @Test func `what a heartbeat acknowledged wrongly is found, by a trap at the latest`() async
+        {
+            await #expect(processExitsWith: .failure) {
+                var settings = ConsensusSettings()
+                settings.plantedBugs = PlantedBugs([.heartbeatAdvancesMatch])
+                for seed in 1...1_000 {
+                    var run = RandomRun(size: 3, seed: UInt64(seed), settings: settings)
+                    run.misbehave(steps: 1_500)
+                    precondition(run.cluster.violations.isEmpty, "found by seed \(seed)")
+                }
+            }
         }
     }
 #endif

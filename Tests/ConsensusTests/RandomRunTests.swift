@@ -9,7 +9,7 @@ struct RandomRunTests {
     func `whatever the network and the disks do, nothing committed is lost or changed`(
         size: Int
     ) {
-        var (committedCount, transferCount) = (0, 0)
+        var (committedCount, transferCount, installCount) = (0, 0, 0)
         for seed in 1...30 {
             var run = RandomRun(size: size, seed: UInt64(seed))
             run.misbehave(steps: 1_500)
@@ -19,8 +19,10 @@ struct RandomRunTests {
             #expect(run.isCaughtUp, "size \(size), seed \(seed)")
             committedCount += run.cluster.committed.count
             transferCount += run.transferCount
+            installCount += run.installCount
         }
-        #expect(transferCount >= (size > 1 ? 50 : 0), "leadership was hardly handed over")
+        #expect(installCount >= (size > 2 ? 20 : 0), "hardly anything was installed")
+        #expect(transferCount >= (size > 1 ? 30 : 0), "leadership was hardly handed over")
         #expect(committedCount >= 30 * 10, "nothing much happened")
     }
 
@@ -40,6 +42,7 @@ struct RandomRun {
     private var random: RandomSource
     private var size: Int
     private(set) var transferCount = 0
+    private(set) var installCount = 0
     /// Hears nothing and does nothing of its own accord, as a stopped process; clients reach it
     /// before the network does.
     private var paused: Int?
@@ -72,7 +75,7 @@ struct RandomRun {
 
     private mutating func step() {
         if random.below(200) < crashRate { crash() }
-        switch random.below(200) {
+        switch random.below(220) {
         case 0..<90: deliver()
         case 90..<140: cluster.sync(pick(), count: Int(random.below(3)) + 1)
         case 140..<160: cluster.advance(milliseconds: random.below(40) + 1, except: paused)
@@ -85,6 +88,8 @@ struct RandomRun {
         case 190: paused = anyLeader()
         case 191, 192: paused = nil
         case 193, 194: transfer()
+        case 195..<210: release()
+        case 210..<212: install(pick())
         default: if let leader = anyLeader() { cluster.read(leader) }
         }
     }
@@ -125,6 +130,19 @@ struct RandomRun {
         if cluster.transfer(leader, to: pick()) == nil { transferCount += 1 }
     }
 
+    /// A member archives some of what it has; now and then all that it may.
+    private mutating func release() {
+        let id = pick()
+        let (base, last) = (cluster[id].core.log.base, cluster[id].core.lastPosition)
+        let count = last.index.value - base.index.value
+        let through = base.index.value + random.below(count + 1) + random.below(3) * count
+        cluster.release(id, through: Int(through))
+    }
+
+    private mutating func install(_ id: Int) {
+        if cluster.install(id) { installCount += 1 }
+    }
+
     private mutating func crash() {
         let id = pick()
         guard cluster[id].isRunning else { return }
@@ -160,7 +178,11 @@ struct RandomRun {
         cluster.heal()
         for id in 1...size where !cluster[id].isRunning { cluster.restart(id) }
         cluster.stabilize()
-        cluster.run(milliseconds: 3_000)
+        for _ in 0..<30 where cluster.violations.isEmpty {
+            cluster.run(milliseconds: 100)
+            for id in 1...size { install(id) }
+        }
+        cluster.run(milliseconds: 1_000)
         if let leader = cluster.leader { cluster.propose(leader) }
         cluster.run(milliseconds: 500)
     }

@@ -14,6 +14,8 @@ import Records
 ///     propose 1 [bytes]            the leader takes an entry
 ///     read 1                       a read begins
 ///     transfer 1 2                 leader 1 is to hand over to 2
+///     release 1 3                  member 1 forgets its entries through 3, which are archived
+///     install 2                    member 2 begins anew behind the base that it was told of
 ///     sync 1 [count]               member 1's disk completes its oldest writes
 ///     deliver 1->2 [count]         the oldest messages of a link arrive
 ///     deliver-last 1->2            the newest one overtakes the others
@@ -91,6 +93,8 @@ struct Scenario {
         case ("crash", 1): cluster.crash(numbers[0])
         case ("crash", 2): cluster.crash(numbers[0], keeping: numbers[1])
         case ("restart", 1): cluster.restart(numbers[0])
+        case ("release", 2): cluster.release(numbers[0], through: numbers[1])
+        case ("install", 1): return cluster.install(numbers[0]) ? [] : ["nothing to install"]
         case ("partition", _): cluster.partition(groups(of: arguments))
         case ("heal", 0): cluster.heal()
         case ("stabilize", 0): cluster.stabilize()
@@ -191,6 +195,7 @@ extension Packet: CustomStringConvertible {
         case .appendRequest(let request): describe(request)
         case .appendResponse(let response): describe(response)
         case .timeoutNow(let term): "stand now, term \(term)"
+        case .installHint(let term, let base): "install, term \(term), through \(base)"
         }
     }
 
@@ -204,7 +209,7 @@ extension Packet: CustomStringConvertible {
         switch response.result {
         case .matched(let through):
             "matched, term \(response.term), through \(through) round \(response.readContext)"
-        case .rejected(let previous, let hint):
+        case .rejected(let previous, let hint, _):
             "rejected, term \(response.term), no \(previous), try \(hint)"
         }
     }
@@ -212,11 +217,13 @@ extension Packet: CustomStringConvertible {
 
 extension ClusterNode {
     var logDescription: String {
-        guard core.lastPosition.index > .zero else { return "empty" }
-        let entries = (1...core.lastPosition.index.value).map { index in
-            "\(core.log.descriptor(at: LogIndex(index)).position)"
+        let base = core.log.base
+        let entries = (base.index.value..<core.lastPosition.index.value).map { index in
+            "\(core.log.descriptor(at: LogIndex(index + 1)).position)"
         }
-        return entries.joined(separator: " ")
+        guard base.index > .zero || !entries.isEmpty else { return "empty" }
+        let prefix = base.index > .zero ? ["archived through \(base):"] : []
+        return (prefix + entries).joined(separator: " ")
     }
 
     var statusDescription: String {

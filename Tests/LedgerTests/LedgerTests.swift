@@ -102,8 +102,7 @@ import Testing
     }
 
     @Test(arguments: [
-        EntryKind.membership, .compact, .compactDone, .compactAbandoned, .collect, .erase,
-        .checkpoint, .upgrade,
+        EntryKind.membership, .checkpoint, .upgrade,
     ])
     func `a kind that these apply rules do not know stops the node`(kind: EntryKind) throws {
         let (ledger, start) = try TestLog.begin()

@@ -36,7 +36,7 @@ import Testing
     /// An append may end behind any entry; what it says of itself is in its frame.
     private static func boundaries(of sample: Sample) -> [Int] {
         guard sample.kind == .appendRequest else { return [] }
-        return [40, 40 + Sample.entries[0].bytes.count]
+        return [44, 44 + Sample.entries[0].bytes.count]
     }
 
     @Test func `messages keep what they say`() throws {
@@ -63,7 +63,7 @@ import Testing
             var payload = Sample.framed {
                 ConsensusFrames.append(.appendRequest(request), entries: entries, to: &$0)
             }
-            if let bit { payload[40 + bit / 8] ^= 1 << UInt8(bit % 8) }
+            if let bit { payload[44 + bit / 8] ^= 1 << UInt8(bit % 8) }
             #expect(throws: ByteDefect.self, "bit \(bit ?? -1)") {
                 _ = try ConsensusFrames.read(.appendRequest, 0..<payload.count, payload.span)
             }
@@ -269,7 +269,7 @@ import Testing
         }
         let head = try Receipts.Head(0..<payload.count, payload.span)
         #expect(head.leader == nil && head.outcome == .none)
-        payload[16] = 4
+        payload[16] = 5
         #expect(throws: ByteDefect.self) { _ = try head.receipt(0, payload.span) }
         for (offset, value) in [(8, UInt8(4)), (9, 1)] {
             var changed = payload

@@ -90,7 +90,18 @@ struct Sample: Sendable {
 
     static let outcomes: [CommandReply.Outcome] = [
         .done(.created(TokenID(1))), .done(.revoked(TokenID(2))), .unknownToken, .refused, .none,
-        .unknown,
+        .unknown, .done(.compacting(LogIndex(9))), .done(.held), .done(.released),
+        .done(.erased(3)), .unknownID, .running, .held, .closed, .full,
+    ]
+
+    static let reports = [
+        CompactionReport(
+            compaction: LogIndex(5),
+            stage: .made([Digest([UInt8](repeating: 7, count: 32)), .zero])),
+        CompactionReport(compaction: LogIndex(6), stage: .made([])),
+        CompactionReport(compaction: LogIndex(7), stage: .withheld),
+        CompactionReport(compaction: LogIndex(8), stage: .failed),
+        CompactionReport(compaction: LogIndex(9), stage: .swapped),
     ]
 
     // MARK: Consensus
@@ -113,7 +124,7 @@ struct Sample: Sendable {
             .appendRequest(
                 AppendRequest(
                     term: Term(4), previous: last, entries: entries, commit: LogIndex(2),
-                    readContext: 6))
+                    readContext: 6, window: 7))
         }
         func response(_ result: AppendResponse.Result) -> Message {
             .appendResponse(AppendResponse(term: Term(4), result: result, readContext: 8))
@@ -126,8 +137,9 @@ struct Sample: Sendable {
             .voteResponse(term: Term(9), granted: false),
             append([]), append(descriptors),
             .voteRequest(term: Term(9), last: last, byOrder: true), .timeoutNow(term: Term(9)),
+            .installHint(term: Term(9), base: last),
             response(.matched(through: last)),
-            response(.rejected(previous: LogIndex(7), hint: last)),
+            response(.rejected(previous: LogIndex(7), hint: last, window: 5)),
         ]
     }()
 
@@ -138,6 +150,7 @@ struct Sample: Sendable {
         case .appendRequest: .appendRequest
         case .appendResponse: .appendResponse
         case .timeoutNow: .timeoutNow
+        case .installHint: .installHint
         }
     }
 
@@ -193,6 +206,16 @@ struct Sample: Sendable {
                     payload: written { reply.append(to: &$0) }
                 ) { range, bytes throws(ByteDefect) in
                     let read = try CommandReply(range, bytes.span)
+                    return written { read.append(to: &$0) }
+                })
+        }
+        for report in reports {
+            samples.append(
+                Sample(
+                    kind: .compactionReport, name: "\(report)",
+                    payload: written { report.append(to: &$0) }
+                ) { range, bytes throws(ByteDefect) in
+                    let read = try CompactionReport(range, bytes.span)
                     return written { read.append(to: &$0) }
                 })
         }

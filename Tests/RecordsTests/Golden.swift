@@ -69,6 +69,32 @@ enum Golden {
         Digest(Array(repeating: byte, count: Digest.byteCount))
     }
 
+    static let heldMark = ClosedMark(genesis: genesis.clusterID).mark(of: Array("CASE-a1".utf8))
+
+    static let retention: [(name: String, command: DirectoryCommand)] = [
+        (
+            "directory-compact",
+            DirectoryCommand(
+                request: Identifier(high: 9, low: 20), author: administrator,
+                change: .compact(
+                    CompactionOrder(
+                        policy: .newerThan, keptMicroseconds: 259_200_000_000, sealsFirst: true)))
+        ),
+        (
+            "directory-hold",
+            DirectoryCommand(
+                request: Identifier(high: 10, low: 21), author: administrator,
+                change: .addHold(
+                    NamedID(mark: heldMark, uniqueID: Array("CASE-a1".utf8)), reason: "court"))
+        ),
+        (
+            "directory-release",
+            DirectoryCommand(
+                request: Identifier(high: 11, low: 22), author: administrator,
+                change: .removeHold(NamedID(mark: heldMark, uniqueID: [])))
+        ),
+    ]
+
     static let controls: [(name: String, payload: ControlPayload)] = [
         ("seal-empty", .seal(nil)),
         (

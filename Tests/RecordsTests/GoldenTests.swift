@@ -80,6 +80,7 @@ import Testing
         let names =
             ["genesis", "events", "directory", "directory-revoke", "no-operation"]
             + Golden.controls.map(\.name)
+            + Golden.retention.map(\.name)
         var previous: EntryHeader?
         for name in names {
             let header = try Golden.entry(name).header
@@ -101,6 +102,26 @@ import Testing
         var body: [UInt8] = []
         read.append(to: &body)
         #expect(body == Array(golden.bytes[golden.header.bodyRange]))
+    }
+
+    @Test(arguments: Golden.retention.indices)
+    func `a command of retention has its golden bytes and reads back`(place: Int) throws {
+        let (name, command) = Golden.retention[place]
+        let golden = try Golden.entry(name)
+        let bytes = golden.bytes.span
+        let record = try RecordView(
+            decoding: bytes, at: EntryHeader.encodedSize, end: golden.header.bodyRange.upperBound)
+        #expect(record.resource == .administration)
+        var cursor = ByteCursor(record.range.upperBound..<golden.header.bodyRange.upperBound)
+        let read = try DirectoryCommand(&cursor, bytes)
+        #expect(read == command && cursor.remaining == 0)
+        var written: [UInt8] = []
+        command.append(to: &written)
+        let range = record.range.upperBound..<golden.header.bodyRange.upperBound
+        #expect(written == Array(golden.bytes[range]))
+        guard case .addHold(let id, _) = command.change else { return }
+        let subject = String(decoding: bytes.copy(record.scriptName), as: UTF8.self)
+        #expect(subject == id.mark.description)
     }
 
     @Test func `stubs have their golden bytes and read back`() throws {

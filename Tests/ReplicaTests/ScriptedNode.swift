@@ -90,18 +90,20 @@ struct ScriptedNode {
         }
     }
 
-    /// The log writer does what it was handed.
+    /// The log writer and the maintainer do what they were handed, until there is no more.
     mutating func write() throws {
-        while !tasks.isEmpty {
+        while !tasks.isEmpty || !maintenance.isEmpty {
             let work = tasks
             tasks = []
             try writer.perform(work, marking: &persist)
-            replica.written(work.count, now: now, into: &outcome)
+            if !work.isEmpty { replica.written(work.count, now: now, into: &outcome) }
             turn()
-            for task in maintenance {
+            let files = maintenance
+            maintenance = []
+            for task in files {
                 replica.maintained(try maintainer.perform(task), into: &outcome)
             }
-            maintenance = []
+            turn()
         }
     }
 
@@ -237,6 +239,22 @@ struct ScriptedNode {
             return Answer(
                 batch: head.batch, outcome: head.outcome,
                 receipts: try (0..<head.count).map { try head.receipt($0, payload.span) })
+        }
+    }
+
+    /// The text of the answers to queries.
+    mutating func texts() throws -> [(outcome: RowsHead.Outcome, lines: [String])] {
+        for job in reads {
+            var bytes: [UInt8] = []
+            job.run(ArchiveSource(disk: disk), leaf: &leaf, into: &bytes)
+            sent.append((.client(job.client), bytes))
+        }
+        reads = []
+        return try take(.rows).map { payload in
+            var range = 0..<0
+            let head = try RowsHead(0..<payload.count, payload.span, rows: &range)
+            let text = String(decoding: payload[range], as: UTF8.self)
+            return (head.outcome, text.split(separator: "\n").map { String($0) })
         }
     }
 

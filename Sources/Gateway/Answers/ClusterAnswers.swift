@@ -18,9 +18,9 @@ extension GatewayCore {
         }
         var body: [UInt8] = []
         body.reserveCapacity(512)
-        let message = receipt.verdict == .duplicate ? "Already recorded." : "Recorded."
         Envelope.appendSuccess(
-            message: message, application: event.applicationView, requestID: requestID, to: &body
+            message: Self.message(receipt), application: event.applicationView,
+            requestID: requestID, to: &body
         ) { Envelope.appendReceipt(receipt, uniqueID: event.uniqueID, to: &$0) }
         return Answer(status: 200, contentType: Envelope.contentType, body: body)
     }
@@ -31,8 +31,7 @@ extension GatewayCore {
     ) {
         do throws(Refusal) {
             try judge(receipt)
-            let message = receipt.verdict == .duplicate ? "Already recorded." : "Recorded."
-            Envelope.appendSuccess(message: message, requestID: nil, to: &output) {
+            Envelope.appendSuccess(message: Self.message(receipt), requestID: nil, to: &output) {
                 Envelope.appendReceipt(receipt, uniqueID: uniqueID, to: &$0)
             }
         } catch {
@@ -47,9 +46,13 @@ extension GatewayCore {
         output.append(0x0A)
     }
 
+    private static func message(_ receipt: Receipt) -> String {
+        receipt.verdict == .appended ? "Recorded." : "Already recorded."
+    }
+
     private func judge(_ receipt: Receipt) throws(Refusal) {
         switch receipt.verdict {
-        case .appended, .duplicate: return
+        case .appended, .duplicate, .erased: return
         case .tokenRefused: throw Refusal(.invalidToken)
         case .conflict:
             let detail =
@@ -147,6 +150,12 @@ extension GatewayCore {
                 case .revoked(let id):
                     object.member("id", id.description, to: &output)
                     object.member("revoked", true, to: &output)
+                case .compacting(let run): object.member("run", run.value, to: &output)
+                case .held: object.member("held", true, to: &output)
+                case .released: object.member("held", false, to: &output)
+                case .erased(let events):
+                    object.member("erased", true, to: &output)
+                    object.member("events", events, to: &output)
                 }
                 object.close(to: &output)
             }
@@ -161,11 +170,28 @@ extension GatewayCore {
                     .permissionDenied,
                     "Only an administrator's token may do this, and not to itself."),
                 on: .compatible, requestID: requestID)
+        case .unknownID:
+            return refuse(fault: .unknownID, "nothing has this unique_id", requestID)
+        case .held: return refuse(fault: .notAllowed, "it is under a legal hold", requestID)
+        case .closed: return refuse(fault: .notAllowed, "it was erased", requestID)
+        case .full: return refuse(fault: .notAllowed, "there are too many holds", requestID)
+        case .running:
+            return refuse(
+                Refusal(.notReady, "A run of compactions is under way already."),
+                on: .compatible, requestID: requestID)
         case .none, .unknown:
             return refuse(
                 Refusal(.notReady, isOutcomeUnknown: outcome == .unknown), on: .compatible,
                 requestID: requestID)
         }
+    }
+
+    private func refuse(
+        fault: ParameterFault.Kind, _ detail: String, _ requestID: String
+    ) -> Answer {
+        refuse(
+            Refusal.judging([ParameterFault("unique_id", fault, detail)]), on: .compatible,
+            requestID: requestID)
     }
 
     /// All tokens, without their secrets.

@@ -42,6 +42,10 @@ package enum Envelope {
     ) {
         JSONWriter.appendRaw("{\"unique_id\":", to: &output)
         JSONWriter.append(uniqueID.span, in: 0..<uniqueID.count, to: &output)
+        if receipt.verdict == .erased {
+            JSONWriter.appendRaw(",\"duplicate\":true,\"erased\":true}", to: &output)
+            return
+        }
         JSONWriter.appendRaw(",\"sequence\":", to: &output)
         JSONWriter.append(receipt.sequence.value, to: &output)
         JSONWriter.appendRaw(",\"revision\":", to: &output)

@@ -226,7 +226,7 @@ extension GatewayServer {
     private func count(_ receipt: Receipt) {
         switch receipt.verdict {
         case .appended: metrics.appendedEvents += 1
-        case .duplicate: metrics.duplicateEvents += 1
+        case .duplicate, .erased: metrics.duplicateEvents += 1
         case .conflict, .tokenRefused: metrics.refusedEvents += 1
         }
     }

@@ -287,6 +287,12 @@ package final class NodeServer {
                     ("leader", standing.leader.map { "\($0)" } ?? "none"),
                 ])
         case .serving(let term): log.write(.info, "serves", [("term", "\(term)")])
+        case .followerNeedsInstall(let node):
+            log.write(.warning, "a node needs segments", [("node", "\(node)")])
+        case .needsInstall(let hint):
+            log.write(
+                .warning, "needs segments",
+                [("from", "\(hint.from)"), ("through", "\(hint.base)")])
         case .handsOver(let node): log.write(.info, "hands over", [("to", "\(node)")])
         case .transferAbandoned(let node):
             log.write(.warning, "did not hand over", [("to", "\(node)")])
@@ -299,6 +305,16 @@ package final class NodeServer {
                 .info, "fetched from peers", [("file", file), ("bytes", "\(byteCount)")])
         case .fetchedWrong(let peer):
             log.write(.warning, "got something else than was asked for", [("peer", "\(peer)")])
+        case .compacted(let index, let text):
+            log.write(.info, "compacted", [("entry", "\(index)"), ("what", text)])
+        case .compactionFailed(let index, let reason):
+            log.write(
+                .warning, "takes no part in a compaction",
+                [("entry", "\(index)"), ("why", reason)])
+        case .compactionAbandoned(let index):
+            log.write(
+                .warning, "no majority made the same files; the compaction is given up",
+                [("entry", "\(index)")])
         case .diskLow(true, let free):
             log.write(
                 .warning, "short of disk: events are not taken", [("free_bytes", "\(free)")])

@@ -90,6 +90,7 @@ struct EventCheck {
                 throw Violation("a conflict with revision \(receipt.revision), which is none")
             }
         case .tokenRefused: break
+        case .erased: throw Violation("an event is answered as erased, and nobody erased it")
         }
     }
 

@@ -88,9 +88,6 @@ package struct SimulationOptions: Equatable, Sendable {
         if random.chance(50) { restartDelay = 500_000...random.pick([5_000_000, 40_000_000]) }
         crashesVoters = nodeCount > 2 && random.chance(50)
         adversary = nodeCount == 3 && random.chance(20)
-        // Where rejections overtake each other, each makes the leader send its whole window again;
-        // links of TCP never do that, and a wide window on worse ones only buries everybody.
-        if network.isUnreliable { maxInflightBytes = min(maxInflightBytes, 4_000) }
         // Last, so that what seeds were before there were transfers they still are.
         if random.chance(50) { faults.append(.transfer) }
         if adversary { (maxEntriesPerAppend, maxInflightBytes) = (1, 1) }

@@ -1,0 +1,286 @@
+import Compaction
+import Consensus
+import Ledger
+import Maintenance
+import PeerWire
+import Records
+import SegmentLog
+
+// Invariants:
+// - a node's part of a compaction follows from its COMPACT entry, its archive and its index alone
+// - parts are done in log order, one task of the maintainer at a time
+// - a manifest names outputs only when a majority has made them
+// - files that a manifest named stay until the compaction that replaced them is collected
+
+/// What this node has to do for the compactions of the log, and what it knows of other nodes'.
+struct Compacting {
+    /// One compaction as this node sees it.
+    struct Part {
+        enum Phase: Equatable {
+            /// Its inputs are not all in the archive yet.
+            case waiting
+            /// The maintainer makes the output of this input.
+            case making(Int)
+            case made
+            /// The clock disagrees: others decide.
+            case withheld
+            case failed
+            case swapping
+            case swapped
+        }
+
+        var open: OpenCompaction
+        var phase = Phase.waiting
+        var outputs: [SegmentDescriptor] = []
+        var tally = SegmentTally()
+        var isCollected = false
+
+        /// What to tell the leader; nil while there is nothing to tell.
+        var stage: CompactionReport.Stage? {
+            switch phase {
+            case .waiting, .making: nil
+            case .made, .swapping: .made(outputs.map(\.digest))
+            case .withheld: .withheld
+            case .failed: .failed
+            case .swapped: .swapped
+            }
+        }
+    }
+
+    /// Oldest first; all but the last are done.
+    var parts: [Part] = []
+    /// Files may be there that no manifest names.
+    var sweepIsDue = true
+    /// The bits of the cut that was needed last.
+    var superseded: (cut: Sequence, bits: SupersededBits)?
+    var told: CompactionReport?
+    var reportDeadline = Instant.zero
+
+    // Leading.
+    var reports: [NodeID: CompactionReport] = [:]
+    /// The newest entry that this leader proposed for a compaction.
+    var proposed = LogIndex.zero
+    /// When this leader began to wait for the open compaction.
+    var waiting: (compaction: LogIndex, since: Instant)?
+    /// After a compaction without a majority.
+    var retryAt = Instant.zero
+
+    /// When there is something to tell again; never without an open compaction.
+    var deadline: Instant {
+        parts.isEmpty ? Instant(nanoseconds: .max) : reportDeadline
+    }
+
+    /// Takes note of what an applied entry changed.
+    mutating func follow(_ retention: Retention, archive: Manifest) {
+        for place in parts.indices.reversed() where parts[place].open != retention.open {
+            if parts[place].open.index == retention.open?.index {
+                if let open = retention.open { parts[place].open = open }
+            } else if parts[place].open.isDone {
+                parts[place].isCollected = true
+            } else {
+                parts.remove(at: place)
+                sweepIsDue = true
+            }
+        }
+        guard let open = retention.open, parts.last?.open.index != open.index else { return }
+        var part = Part(open: open)
+        if archive.compactedThrough >= open.index { part.phase = .swapped }
+        parts.append(part)
+        reportDeadline = .zero
+    }
+
+    /// Forgets what only a leader may know.
+    mutating func stopLeading() {
+        reports = [:]
+        proposed = .zero
+        waiting = nil
+        retryAt = .zero
+    }
+}
+
+extension Replica {
+    /// Goes on with compactions: this node's part, its report, and as a leader the next entry.
+    mutating func compact(
+        now: Instant, wall: Timestamp, into outcome: inout ReplicaOutcome
+    ) {
+        compacting.follow(ledger.retention, archive: catalogue.archive)
+        work(wall: wall, into: &outcome)
+        report(now: now, into: &outcome)
+        leadCompaction(now: now, wall: wall, into: &outcome)
+    }
+
+    /// Whether a compaction was done, by the log, that neither this node's manifest shows nor this
+    /// node still has before it: its archive has to come from a peer.
+    package var lacksCompaction: Bool {
+        ledger.retention.compactedThrough > catalogue.archive.compactedThrough
+            && !compacting.parts.contains { part in
+                part.open.isDone && part.phase != .failed && part.phase != .made
+            }
+    }
+
+    // MARK: - This node's part
+
+    private mutating func work(wall: Timestamp, into outcome: inout ReplicaOutcome) {
+        while let first = compacting.parts.first, first.phase == .swapped, first.isCollected {
+            compacting.parts.removeFirst()
+            compacting.sweepIsDue = true
+        }
+        guard !compacting.parts.isEmpty else {
+            if compacting.sweepIsDue,
+                catalogue.archive.compactedThrough >= ledger.retention.compactedThrough
+            {
+                compacting.sweepIsDue = false
+                outcome.maintenance.append(.compaction(.sweep))
+            }
+            return
+        }
+        switch compacting.parts[0].phase {
+        case .waiting: begin(wall: wall, into: &outcome)
+        case .withheld where compacting.parts[0].open.isDone: make(0, into: &outcome)
+        case .made where compacting.parts[0].open.isDone: swap(into: &outcome)
+        default: break
+        }
+    }
+
+    private mutating func begin(wall: Timestamp, into outcome: inout ReplicaOutcome) {
+        let part = compacting.parts[0]
+        if catalogue.archive.compactedThrough >= part.open.index {
+            compacting.parts[0].phase = .swapped
+            return
+        }
+        guard inputs(of: part) != nil else { return }
+        let difference = wall.microseconds - part.open.startedAt.microseconds
+        if part.open.compaction.policy == CompactionPolicy.newerThan.rawValue,
+            !part.open.isDone, difference.magnitude > settings.clockDifferenceMicroseconds
+        {
+            compacting.parts[0].phase = .withheld
+            outcome.events.append(
+                .compactionFailed(part.open.index, "the clocks are \(difference) µs apart"))
+            return
+        }
+        make(0, into: &outcome)
+    }
+
+    /// The places of the inputs in the manifest; nil when one is not there.
+    private func inputs(of part: Compacting.Part) -> [Int]? {
+        var places: [Int] = []
+        for digest in part.open.compaction.inputs {
+            guard
+                let place = catalogue.archive.segments.firstIndex(where: { $0.digest == digest })
+            else { return nil }
+            places.append(place)
+        }
+        return places
+    }
+
+    /// Has the output of one input made.
+    private mutating func make(_ number: Int, into outcome: inout ReplicaOutcome) {
+        let part = compacting.parts[0]
+        guard let inputs = inputs(of: part),
+            let rules = CompactionRules(
+                part.open.compaction, at: part.open.index, held: HeldIDs(part.open.held),
+                erased: ErasedEvents(
+                    ledger.retention.erased(before: part.open.index).map {
+                        .init(mark: $0.mark, sequences: $0.sequences)
+                    }))
+        else {
+            compacting.parts[0].phase = .failed
+            outcome.events.append(.compactionFailed(part.open.index, "an input is not there"))
+            return
+        }
+        let segments = catalogue.archive.segments
+        let place = inputs[number]
+        compacting.parts[0].phase = .making(number)
+        outcome.maintenance.append(
+            .compaction(
+                .make(
+                    input: segments[place], before: place > 0 ? segments[place - 1] : nil,
+                    rules: rules, superseded: superseded(rules))))
+    }
+
+    private mutating func superseded(_ rules: CompactionRules) -> SupersededBits {
+        guard rules.policy == .latest else { return SupersededBits(words: []) }
+        if let known = compacting.superseded, known.cut == rules.cut { return known.bits }
+        let bits = SupersededBits(words: ledger.index.supersededBits(cut: rules.cut))
+        compacting.superseded = (rules.cut, bits)
+        return bits
+    }
+
+    private mutating func swap(into outcome: inout ReplicaOutcome) {
+        let part = compacting.parts[0]
+        guard part.outputs.map(\.digest) == part.open.outputs else {
+            compacting.parts[0].phase = .failed
+            outcome.events.append(
+                .compactionFailed(part.open.index, "a majority made other files"))
+            return
+        }
+        compacting.parts[0].phase = .swapping
+        outcome.maintenance.append(
+            .compaction(.swap(compaction: part.open.index, outputs: part.outputs)))
+    }
+
+    /// The maintainer has done a task of a compaction.
+    mutating func compacted(
+        _ report: CompactionTaskReport, into outcome: inout ReplicaOutcome
+    ) {
+        compacting.reportDeadline = .zero
+        switch report {
+        case .made(let index, let output, let tally):
+            guard let part = compacting.parts.first, part.open.index == index,
+                case .making(let number) = part.phase
+            else { return }
+            compacting.parts[0].outputs.append(output)
+            compacting.parts[0].tally += tally
+            if number + 1 < part.open.compaction.inputs.count {
+                make(number + 1, into: &outcome)
+            } else {
+                compacting.parts[0].phase = .made
+                outcome.events.append(.compacted(index, compacting.parts[0].tally.description))
+            }
+        case .failed(let index, let failure):
+            guard compacting.parts.first?.open.index == index else { return }
+            compacting.parts[0].phase = .failed
+            outcome.events.append(.compactionFailed(index, "\(failure)"))
+        case .swapped(let index, let manifest):
+            catalogue.adopt(manifest, holding: settings.log.heldSegments)
+            consensus.releaseLog(through: catalogue.firstHeldIndex.previous)
+            lastRead = nil
+            if compacting.parts.first?.open.index == index {
+                compacting.parts[0].phase = .swapped
+            }
+        case .swept: break
+        }
+    }
+
+    // MARK: - Reporting
+
+    /// Tells the leader how far this node is, when that changed and from time to time.
+    private mutating func report(now: Instant, into outcome: inout ReplicaOutcome) {
+        guard let part = compacting.parts.last, part.open.index == ledger.retention.open?.index,
+            let stage = part.stage, let leader = consensus.leader
+        else { return }
+        let report = CompactionReport(compaction: part.open.index, stage: stage)
+        if leader == identity.nodeID {
+            compacting.reports[leader] = report
+            return
+        }
+        guard report != compacting.told || now >= compacting.reportDeadline else { return }
+        compacting.told = report
+        compacting.reportDeadline = now.advanced(
+            byNanoseconds: settings.compactionReportNanoseconds)
+        outcome.send(to: .peer(leader)) { bytes in
+            Frame.append(.compactionReport, to: &bytes) { report.append(to: &$0) }
+        }
+    }
+
+    mutating func receiveReport(
+        _ payload: Range<Int>, _ bytes: Span<UInt8>, from peer: NodeID,
+        into outcome: inout ReplicaOutcome
+    ) {
+        do {
+            compacting.reports[peer] = try CompactionReport(payload, bytes)
+        } catch {
+            outcome.events.append(.peerRefused(peer, "\(error)"))
+        }
+    }
+}

@@ -1,0 +1,331 @@
+import Bytes
+import Consensus
+import Ledger
+import PeerWire
+import Records
+import SegmentLog
+import Testing
+
+@testable import Replica
+@testable import Simulation
+
+/// Compaction of a whole node on a simulated disk.
+struct CompactionTests {
+    private static let latest = DirectoryCommand.Change.compact(
+        CompactionOrder(policy: .latest, sealsFirst: true))
+
+    private func leader(events: [(String, Int)], members: Int = 1) throws -> ScriptedNode {
+        var node = try ScriptedNode(members: members)
+        try node.lead()
+        if members > 1 { node.acknowledge() }
+        for (place, event) in events.enumerated() {
+            try node.submit(UInt64(place + 1), [.init(id: event.0, note: event.1)])
+            node.turn()
+        }
+        try node.write()
+        if members > 1 { node.acknowledge() }
+        _ = try node.answers()
+        return node
+    }
+
+    private func history(_ id: String, of node: inout ScriptedNode) throws -> [String] {
+        node.query(900, .event(uniqueID: Array(id.utf8), revision: nil, history: true))
+        node.turn()
+        let answer = try #require(try node.texts().first)
+        #expect(answer.outcome == .found)
+        return answer.lines
+    }
+
+    private func replay(_ node: inout ScriptedNode) throws -> [String] {
+        var lines: [String] = []
+        var from = Sequence.zero
+        while from < node.replica.ledger.nextSequence {
+            var filter = EventFilter()
+            filter.resources = .all
+            node.query(
+                901,
+                .page(
+                    PageRequest(
+                        from: from, until: nil, filter: filter, byteLimit: .max, waits: false)))
+            node.turn()
+            for job in node.reads { from = job.head.next }
+            lines += try #require(try node.texts().first).lines
+        }
+        return lines
+    }
+
+    /// Whether any file of the disk holds the text.
+    private func holds(_ text: String, _ node: ScriptedNode) throws -> Bool {
+        let wanted = Array(text.utf8)
+        for name in try node.disk.list() {
+            let bytes = node.disk.contents(of: name) ?? []
+            guard bytes.count >= wanted.count else { continue }
+            for start in 0...(bytes.count - wanted.count)
+            where bytes[start] == wanted[0]
+                && bytes[start..<(start + wanted.count)].elementsEqual(wanted)
+            {
+                return true
+            }
+        }
+        return false
+    }
+
+    @Test func `a run leaves the latest revisions, and history says what is gone`() throws {
+        var node = try leader(events: [("a", 1), ("b", 1), ("a", 2), ("a", 3)])
+        let before = try replay(&node)
+        node.command(1, Self.latest)
+        node.turn()
+        try node.write()
+        #expect(
+            try node.replies().map(\.outcome).first
+                == .done(.compacting(try #require(node.replica.ledger.retention.lastResult).run)))
+        let result = try #require(node.replica.ledger.retention.lastResult)
+        #expect(result.outcome == .completed && result.segmentCount == 1)
+        let segments = node.replica.catalogue.archive.segments
+        #expect(segments.map(\.generation) == [1, 0])
+        // The input is gone, and what it was is in the output.
+        let names = try node.disk.list()
+        #expect(names.contains(segments[0].file) && names.contains(segments[0].places))
+        #expect(!names.contains(FileName.segment(LogIndex(1))))
+        #expect(!names.contains(FileName.places(LogIndex(1), generation: 0)))
+        let history = try history("a", of: &node)
+        #expect(history.count == 3)
+        #expect(
+            history[0].hasPrefix(
+                "{\"unique_id\":\"a\",\"compacted\":true,\"sequence\":0,\"revision\":1,"))
+        #expect(history[1].contains("\"compacted\":true,\"sequence\":2,\"revision\":2,"))
+        #expect(history[2].contains("\"revision\":3") && !history[2].contains("compacted"))
+        // Replay leaves out what is gone, and nothing else.
+        let after = try replay(&node)
+        #expect(after.count == 3)
+        #expect(after.prefix(2).elementsEqual([before[1], before[3]]))
+        #expect(after[2].contains("\"action\":\"a\""))
+    }
+
+    @Test func `duplicates of what is gone are recognised, with their first answers`() throws {
+        var node = try ScriptedNode(members: 1)
+        try node.lead()
+        try node.submit(1, [.init(note: 1), .init(note: 2)])
+        node.turn()
+        try node.write()
+        let first = try #require(try node.answers().first).receipts
+        node.command(1, Self.latest)
+        node.turn()
+        try node.write()
+        // After a restart too, when the index is read back from stubs.
+        var again = try ScriptedNode(on: node.disk, settings: node.settings)
+        try again.lead()
+        for var other in [node, again] {
+            try other.submit(2, [.init(note: 1), .init(note: 2), .init(note: 3)])
+            other.turn()
+            try other.write()
+            let receipts = try #require(try other.answers().first).receipts
+            #expect(receipts.map(\.verdict) == [.duplicate, .duplicate, .appended])
+            for place in 0...1 {
+                #expect(receipts[place].salt == first[place].salt)
+                #expect(receipts[place].leafHash == first[place].leafHash)
+                #expect(receipts[place].sequence == first[place].sequence)
+                #expect(receipts[place].recordedAt == first[place].recordedAt)
+            }
+            #expect(receipts[2].revision == Revision(3))
+        }
+    }
+
+    @Test func `an erasure hides at once, closes the id, and leaves no byte of it in any file`()
+        throws
+    {
+        var node = try leader(events: [("secret-id", 4_711), ("b", 1), ("secret-id", 4_712)])
+        #expect(try holds("secret-id", node))
+        let hold = NamedID(uniqueID: Array("secret-id".utf8))
+        node.command(1, .addHold(hold, reason: "court"))
+        node.turn()
+        try node.write()
+        let erase = DirectoryCommand.Change.erase(
+            uniqueID: Array("secret-id".utf8), reason: "asked for")
+        node.command(2, erase)
+        node.turn()
+        try node.write()
+        #expect(try node.replies().map(\.outcome) == [.done(.held), .held])
+        node.command(3, .removeHold(hold))
+        node.turn()
+        try node.write()
+        node.command(4, erase)
+        node.turn()
+        // It is closed when it is proposed, before it is written.
+        try node.submit(50, [.init(id: "secret-id", note: 9), .init(id: "b", note: 1)])
+        node.turn()
+        try node.write()
+        #expect(try node.replies().map(\.outcome) == [.done(.released), .done(.erased(2))])
+        #expect(
+            try node.answers().flatMap(\.receipts).map(\.verdict) == [.erased, .duplicate])
+        let erased = try #require(node.replica.ledger.retention.erased.first)
+        #expect(erased.removedBy != nil)
+        #expect(try !holds("secret-id", node))
+        #expect(try !holds("4711", node) && !holds("4712", node))
+        let history = try history("secret-id", of: &node)
+        #expect(history.count == 2)
+        #expect(history.allSatisfy { $0.hasPrefix("{\"erased\":true,\"sequence\":") })
+        let lines = try replay(&node)
+        #expect(lines.filter { $0.contains("\"erased\":true") }.count == 2)
+        #expect(lines.contains { $0.contains("\"subject\":\"\(erased.mark)\"") })
+        // Asked for again it has the same answer; a hold comes too late.
+        node.command(5, erase)
+        node.command(6, .addHold(hold, reason: "court"))
+        node.turn()
+        try node.write()
+        #expect(try node.replies().map(\.outcome) == [.done(.erased(2)), .closed])
+    }
+
+    @Test func `hidden events are not shown before their bytes are gone`() throws {
+        var node = try leader(events: [("s", 4_711), ("b", 1)], members: 3)
+        node.command(1, .erase(uniqueID: Array("s".utf8), reason: "r"))
+        node.turn()
+        try node.write()
+        node.acknowledge()
+        #expect(try node.replies().map(\.outcome) == [.done(.erased(1))])
+        #expect(node.replica.ledger.retention.pending.count == 1)
+        #expect(try holds("\"s\"", node) || holds("4711", node))
+        node.query(900, .event(uniqueID: Array("s".utf8), revision: nil, history: false))
+        node.turn()
+        node.acknowledge()
+        let answer = try #require(try node.texts().first)
+        #expect(answer.lines.count == 1)
+        #expect(answer.lines[0].hasPrefix("{\"erased\":true,\"sequence\":0,"))
+    }
+
+    @Test func `a hold keeps all revisions through a run`() throws {
+        var node = try leader(events: [("a", 1), ("a", 2), ("b", 1), ("b", 2)])
+        node.command(1, .addHold(NamedID(uniqueID: Array("a".utf8)), reason: "court"))
+        node.command(2, Self.latest)
+        node.turn()
+        try node.write()
+        #expect(try history("a", of: &node).filter { $0.contains("compacted") }.isEmpty)
+        #expect(try history("b", of: &node).filter { $0.contains("compacted") }.count == 1)
+    }
+
+    @Test func `a second run is refused while one is under way`() throws {
+        var node = try leader(events: [("a", 1), ("a", 2)], members: 3)
+        node.command(1, Self.latest)
+        node.turn()
+        try node.write()
+        node.acknowledge()
+        node.command(2, Self.latest)
+        node.turn()
+        try node.write()
+        node.acknowledge()
+        let outcomes = try node.replies().map(\.outcome)
+        #expect(outcomes.count == 2 && outcomes[1] == .running)
+        #expect(node.replica.ledger.retention.run != nil)
+    }
+}
+
+/// What a leader of three decides by its own report and those of its peers.
+struct CompactionMajorityTests {
+    /// A leader whose COMPACT entry is applied, and which has made its own outputs.
+    private func begin() throws -> (node: ScriptedNode, open: OpenCompaction) {
+        var node = try ScriptedNode(members: 3)
+        try node.lead()
+        node.acknowledge()
+        try node.submit(1, [.init(note: 1), .init(note: 2)])
+        node.turn()
+        try settle(&node)
+        node.command(
+            1, .compact(CompactionOrder(policy: .latest, sealsFirst: true)))
+        node.turn()
+        try settle(&node)
+        let open = try #require(node.replica.ledger.retention.open)
+        return (node, open)
+    }
+
+    /// Writes, and lets node 2 acknowledge, until nothing more happens.
+    private func settle(_ node: inout ScriptedNode) throws {
+        for _ in 0..<12 {
+            try node.write()
+            node.acknowledge()
+        }
+    }
+
+    private func report(
+        _ node: inout ScriptedNode, from peer: UInt32, _ report: CompactionReport
+    ) {
+        var payload: [UInt8] = []
+        report.append(to: &payload)
+        node.replica.receive(
+            .compactionReport, 0..<payload.count, in: payload.span, from: NodeID(peer),
+            now: node.now, into: &node.outcome)
+        node.turn()
+    }
+
+    private func outputs(_ node: ScriptedNode) -> [Digest] {
+        node.replica.compacting.parts.first?.outputs.map(\.digest) ?? []
+    }
+
+    @Test func `one node's digests decide nothing; a second one's the same do`() throws {
+        var (node, open) = try begin()
+        #expect(!outputs(node).isEmpty && !open.isDone)
+        report(&node, from: 2, .init(compaction: open.index.next, stage: .made(outputs(node))))
+        try settle(&node)
+        #expect(node.replica.ledger.retention.open?.isDone == false)
+        report(&node, from: 2, .init(compaction: open.index, stage: .made(outputs(node))))
+        try settle(&node)
+        #expect(node.replica.ledger.retention.open?.outputs == outputs(node))
+        // Swapped here; the inputs stay until a majority has.
+        #expect(node.replica.catalogue.archive.segments[0].generation == 1)
+        let input = FileName.segment(LogIndex(1))
+        #expect(try node.disk.list().contains(input))
+        report(&node, from: 3, .init(compaction: open.index, stage: .swapped))
+        try settle(&node)
+        #expect(node.replica.ledger.retention.open == nil)
+        #expect(node.replica.ledger.retention.lastResult?.outcome == .completed)
+        #expect(try !node.disk.list().contains(input))
+    }
+
+    @Test func `three that made different things abandon it, and the inputs stay`() throws {
+        var (node, open) = try begin()
+        let other = Digest([UInt8](repeating: 1, count: 32))
+        report(&node, from: 2, .init(compaction: open.index, stage: .made([other])))
+        try settle(&node)
+        #expect(node.replica.ledger.retention.open != nil)
+        report(&node, from: 3, .init(compaction: open.index, stage: .withheld))
+        try settle(&node)
+        #expect(node.replica.ledger.retention.open == nil)
+        #expect(node.replica.ledger.retention.lastResult?.outcome == .noMajority)
+        #expect(node.replica.catalogue.archive.segments[0].generation == 0)
+        // What was made in vain is swept away.
+        let names = try node.disk.list()
+        #expect(!names.contains(FileName.segment(LogIndex(1), generation: 1)))
+        #expect(names.contains(FileName.segment(LogIndex(1))))
+    }
+
+    @Test func `a majority against this node's files is not its own, and it says so`() throws {
+        var (node, open) = try begin()
+        let other = Digest([UInt8](repeating: 1, count: 32))
+        for peer: UInt32 in [2, 3] {
+            report(&node, from: peer, .init(compaction: open.index, stage: .made([other])))
+        }
+        try settle(&node)
+        #expect(node.replica.ledger.retention.open?.outputs == [other])
+        #expect(node.replica.catalogue.archive.segments[0].generation == 0)
+        #expect(node.replica.lacksCompaction)
+    }
+
+    @Test func `a leader that waits too long abandons it`() throws {
+        var (node, _) = try begin()
+        node.now = node.now.advanced(byNanoseconds: node.settings.compactionNanoseconds)
+        node.acknowledge()
+        try settle(&node)
+        #expect(node.replica.ledger.retention.lastResult?.outcome == .noMajority)
+    }
+
+    @Test func `reports are made to a new leader again`() throws {
+        var (node, open) = try begin()
+        node.stepDown()
+        let reports = try node.sent.filter { $0.to == .peer(NodeID(3)) }.compactMap { frame in
+            frame.bytes[4] == FrameKind.compactionReport.rawValue
+                ? try CompactionReport(
+                    Frame.headerByteCount..<frame.bytes.count, frame.bytes.span) : nil
+        }
+        #expect(
+            reports == [CompactionReport(compaction: open.index, stage: .made(outputs(node)))])
+    }
+}
