@@ -68,6 +68,12 @@ let package = Package(
                 "Records", "SegmentLog",
             ]),
         module(
+            "Restoration",
+            imports: [
+                "Bytes", "Crypto", "Ledger", "Records", "Replica", "SegmentInspection",
+                "SegmentLog",
+            ]),
+        module(
             "Gateway",
             imports: ["Bytes", "Crypto", "HTTPWire", "JSON", "Ledger", "PeerWire", "Records"]),
 
@@ -90,8 +96,9 @@ let package = Package(
         program(
             "daybook",
             imports: [
-                "Bytes", "Consensus", "Crypto", "Gateway", "JSON", "Linux", "Records", "Replica",
-                "SegmentInspection", "SegmentLog", "Server",
+                "Bytes", "Consensus", "Crypto", "Gateway", "JSON", "Linux", "Maintenance",
+                "Records",
+                "Replica", "Restoration", "SegmentInspection", "SegmentLog", "Server",
             ]),
         program("simulate", path: "tools/simulator", imports: ["Linux", "Simulation"]),
         program(
@@ -122,6 +129,12 @@ let package = Package(
             of: "Replica",
             imports: [
                 "Bytes", "Consensus", "Crypto", "Ledger", "Maintenance", "PeerWire", "Records",
+                "SegmentLog", "Simulation",
+            ]),
+        tests(
+            of: "Restoration",
+            imports: [
+                "Bytes", "Crypto", "Ledger", "Records", "Replica", "SegmentInspection",
                 "SegmentLog", "Simulation",
             ]),
         tests(

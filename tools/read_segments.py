@@ -127,8 +127,10 @@ class Manifest:
         if data[:8] != b"DAYBKMAN" or hashlib.sha256(data[:-32]).digest() != data[-32:]:
             raise Defect("not a whole manifest")
         cursor = Cursor(data[8:-32])
-        if cursor.number("I") != 1 or cursor.number("I") != 0:
+        if cursor.number("I") != 1:
             raise Defect("a manifest of another format")
+        # The log behind it is one that a takeover replaces.
+        self.voids_tail = cursor.number("I") & 1 == 1
         self.cluster = cursor.take(16)
         self.version = cursor.number("Q")
         self.compacted_through = cursor.number("Q")
@@ -294,7 +296,8 @@ class Log:
         archived = archive[-1].last_index if archive else 0
         names = [descriptor.file for descriptor in archive] + sorted(
             name for name in os.listdir(directory)
-            if (match := NAME.match(name)) and not match[2] and int(match[1]) > archived)
+            if (match := NAME.match(name)) and not match[2] and int(match[1]) > archived
+            and not (self.manifest and self.manifest.voids_tail))
         before = End()
         for place, name in enumerate(names):
             try:

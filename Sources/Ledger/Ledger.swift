@@ -31,9 +31,9 @@ package struct Ledger {
     package private(set) var index: RevisionIndex
     package internal(set) var directory = Directory()
     package internal(set) var answers = CommandAnswers()
-    package internal(set) var genesis: Genesis? {
-        didSet { marks = genesis.map { ClosedMark(genesis: $0.clusterID) } }
-    }
+    package private(set) var genesis: Genesis?
+    /// The cluster that the first entry of the log names: another one where a backup was restored.
+    package private(set) var origin: Identifier?
     package internal(set) var retention = Retention()
     /// Makes the marks of unique_ids; there when the genesis is.
     private(set) var marks: ClosedMark?
@@ -106,11 +106,18 @@ package struct Ledger {
         lastTimestamp = header.timestamp.advanced(byMicroseconds: max(header.recordCount - 1, 0))
     }
 
+    /// Whose log it is. Not by observers: those do not run while a state is read.
+    mutating func begin(_ genesis: Genesis, origin: Identifier) {
+        self.genesis = genesis
+        self.origin = origin
+        marks = ClosedMark(genesis: origin)
+    }
+
     private mutating func applyGenesis(_ entry: Entry) throws(Defect) {
         guard let genesis = try? Genesis(entry) else {
             throw .malformed(entry.header.index, offset: EntryHeader.encodedSize)
         }
-        self.genesis = genesis
+        begin(genesis, origin: genesis.clusterID)
         directory.insert(genesis.administrator)
     }
 

@@ -7,6 +7,8 @@ package struct ClusterCommand: Equatable, Sendable {
     package enum Action: Equatable, Sendable {
         /// This member is to lead, and to take events.
         case transfer(to: NodeID)
+        /// All that was acknowledged is to be in sealed segments.
+        case seal
     }
 
     package let id: UInt64
@@ -26,6 +28,7 @@ package struct ClusterCommand: Equatable, Sendable {
         author = TokenID(try cursor.integer(bytes))
         switch try cursor.integer(bytes, as: UInt8.self) {
         case 1: action = .transfer(to: NodeID(try cursor.integer(bytes)))
+        case 2: action = .seal
         default: throw ByteDefect(offset: cursor.offset - 1)
         }
         try cursor.finish()
@@ -38,6 +41,7 @@ package struct ClusterCommand: Equatable, Sendable {
         case .transfer(let node):
             payload.append(1)
             payload.append(littleEndian: node.value)
+        case .seal: payload.append(2)
         }
     }
 }
@@ -63,6 +67,8 @@ package struct ClusterReply: Equatable, Sendable {
     package enum Outcome: Equatable, Sendable {
         /// It is so: this node leads in this term.
         case leads(NodeID, Term)
+        /// The newest SEAL is this entry, committed; events from this sequence on are behind it.
+        case sealed(through: LogIndex, next: Sequence)
         /// `detail` is a sentence for people.
         case refused(Reason, detail: String)
         /// Nothing was begun: this node does not lead.
@@ -91,6 +97,9 @@ package struct ClusterReply: Equatable, Sendable {
                 throw ByteDefect(offset: cursor.offset - 1)
             }
             outcome = .refused(reason, detail: try cursor.text(bytes))
+        case 4:
+            let seal = LogIndex(try cursor.integer(bytes))
+            outcome = .sealed(through: seal, next: Sequence(try cursor.integer(bytes)))
         case 2: outcome = .none
         case 3: outcome = .unknown
         default: throw ByteDefect(offset: cursor.offset - 1)
@@ -105,6 +114,10 @@ package struct ClusterReply: Equatable, Sendable {
             payload.append(0)
             payload.append(littleEndian: node.value)
             payload.append(littleEndian: term.value)
+        case .sealed(let seal, let next):
+            payload.append(4)
+            payload.append(littleEndian: seal.value)
+            payload.append(littleEndian: next.value)
         case .refused(let reason, let detail):
             payload.append(contentsOf: [1, reason.rawValue])
             payload.append(counted: detail)

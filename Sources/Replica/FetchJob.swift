@@ -1,11 +1,11 @@
 import Crypto
 import PeerWire
-package import Records
+import Records
 import SegmentLog
 
-/// Answering what a peer asks of this node's files: a value that a reader thread runs.
+/// Answering what a peer or a gateway asks of this node's files: a value that a reader thread runs.
 package struct FetchJob: Sendable {
-    package let peer: NodeID
+    package let destination: Destination
     let fetch: Fetch
     let manifest: Manifest
     /// Where the entry is that was asked for, while that is held.

@@ -1,4 +1,4 @@
-import PeerWire
+package import PeerWire
 import Records
 import SegmentLog
 
@@ -13,18 +13,28 @@ extension Replica {
             if kind == .fetched {
                 take(try Fetched(payload, bytes), from: peer, now: now, into: &outcome)
             } else {
-                answer(try Fetch(payload, bytes), to: peer, into: &outcome)
+                answer(try Fetch(payload, bytes), to: .peer(peer), into: &outcome)
             }
         } catch {
             outcome.events.append(.peerRefused(peer, "\(error)"))
         }
     }
 
-    private func answer(_ fetch: Fetch, to peer: NodeID, into outcome: inout ReplicaOutcome) {
+    /// A question of a gateway, for somebody who makes a backup.
+    package func fetch(
+        _ fetch: Fetch, from client: ClientID, into outcome: inout ReplicaOutcome
+    ) {
+        answer(fetch, to: .client(client), into: &outcome)
+    }
+
+    private func answer(
+        _ fetch: Fetch, to destination: Destination, into outcome: inout ReplicaOutcome
+    ) {
         var place: Place?
         if case .entry(let index, _) = fetch.item { place = catalogue.place(of: index) }
         outcome.fetches.append(
-            FetchJob(peer: peer, fetch: fetch, manifest: catalogue.archive, place: place))
+            FetchJob(
+                destination: destination, fetch: fetch, manifest: catalogue.archive, place: place))
     }
 
     mutating func sendFetches(now: Instant, into outcome: inout ReplicaOutcome) {

@@ -291,6 +291,7 @@ extension Replica {
         failCommands(into: &outcome)
         compacting.stopLeading()
         failTransfer(into: &outcome)
+        failSeals(into: &outcome)
         batch = OpenBatch()
         ledger.dropOverlay()
         leadership = nil

@@ -21,7 +21,7 @@ extension Replica {
         into outcome: inout ReplicaOutcome
     ) {
         guard serves || consensus.transferTarget != nil else {
-            return reply(.none, to: command.id, client, into: &outcome)
+            return reply(cluster: .none, to: command.id, client, into: &outcome)
         }
         guard let author = ledger.directory.token(command.author),
             author.kind == .administrator, author.revokedAt == nil,
@@ -29,11 +29,12 @@ extension Replica {
         else {
             let refusal = ClusterReply.Outcome.refused(
                 .notAllowed, detail: "Only an administrator's token may do this.")
-            return reply(refusal, to: command.id, client, into: &outcome)
+            return reply(cluster: refusal, to: command.id, client, into: &outcome)
         }
         switch command.action {
         case .transfer(let node):
             transfer(to: node, id: command.id, client, now: now, wall: wall, into: &outcome)
+        case .seal: seal(for: client, id: command.id, now: now, wall: wall, into: &outcome)
         }
     }
 
@@ -42,15 +43,15 @@ extension Replica {
         into outcome: inout ReplicaOutcome
     ) {
         if node == consensus.id, serves {
-            return reply(.leads(node, consensus.term), to: id, client, into: &outcome)
+            return reply(cluster: .leads(node, consensus.term), to: id, client, into: &outcome)
         }
         do throws(TransferRefusal) {
             try beginTransfer(to: node, now: now, wall: wall, into: &outcome)
         } catch {
-            return reply(Self.reply(error), to: id, client, into: &outcome)
+            return reply(cluster: Self.reply(error), to: id, client, into: &outcome)
         }
         guard transfer.waiting.count < PendingTransfer.waitingLimit else {
-            return reply(.none, to: id, client, into: &outcome)
+            return reply(cluster: .none, to: id, client, into: &outcome)
         }
         transfer.waiting.append((client, id))
     }
@@ -109,7 +110,7 @@ extension Replica {
         _ result: ClusterReply.Outcome, into outcome: inout ReplicaOutcome
     ) {
         for waiting in transfer.waiting {
-            reply(result, to: waiting.id, waiting.client, into: &outcome)
+            reply(cluster: result, to: waiting.id, waiting.client, into: &outcome)
         }
         transfer.waiting.removeAll()
     }
@@ -131,8 +132,8 @@ extension Replica {
         }
     }
 
-    private func reply(
-        _ result: ClusterReply.Outcome, to id: UInt64, _ client: ClientID,
+    func reply(
+        cluster result: ClusterReply.Outcome, to id: UInt64, _ client: ClientID,
         into outcome: inout ReplicaOutcome
     ) {
         outcome.send(to: .client(client)) { bytes in

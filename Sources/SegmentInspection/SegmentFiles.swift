@@ -38,7 +38,7 @@ package struct SegmentFiles: Equatable, Sendable {
         let manifest = try Manifest.load(from: disk, SHA256())
         let names = try disk.list()
         self.manifest = manifest
-        let archive = Self.archive(manifest)
+        let archive = Self.archive(manifest, among: names)
         let known = names.compactMap { name in
             FileName.segment(named: name).map { (name: name, place: $0) }
         }
@@ -48,7 +48,9 @@ package struct SegmentFiles: Equatable, Sendable {
         for file in known.sorted(by: {
             ($0.place.firstIndex, $0.place.generation) < ($1.place.firstIndex, $1.place.generation)
         })
-        where file.place.firstIndex > end && (manifest == nil || file.place.generation == 0) {
+        where file.place.firstIndex > end && (manifest == nil || file.place.generation == 0)
+            && manifest?.voidsTail != true
+        {
             if newest.last?.place.firstIndex == file.place.firstIndex { newest.removeLast() }
             newest.append(file)
         }
@@ -67,11 +69,17 @@ package struct SegmentFiles: Equatable, Sendable {
         }
     }
 
-    private static func archive(_ manifest: Manifest?) -> [SegmentFile] {
+    /// A takeover, or a backup, that was cut short has verified files beside the manifest that names
+    /// them; they count in the place of what has their names.
+    private static func archive(
+        _ manifest: Manifest?, among names: [String]
+    ) -> [SegmentFile] {
         let segments = manifest?.segments ?? []
         return segments.enumerated().map { place, segment in
             SegmentFile(
-                name: segment.file, firstIndex: segment.firstIndex, generation: segment.generation,
+                name: names.contains(FetchedFiles.verifiedName(of: segment))
+                    ? FetchedFiles.verifiedName(of: segment) : segment.file,
+                firstIndex: segment.firstIndex, generation: segment.generation,
                 descriptor: segment, previous: place > 0 ? segments[place - 1] : nil,
                 isLast: false)
         }

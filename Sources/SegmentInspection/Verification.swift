@@ -27,19 +27,24 @@ package struct FileReport: Equatable, Sendable {
 /// another, is no damage.
 package struct Verification<D: Disk> {
     private let disk: D
+    private let isNode: Bool
     private let hash = SHA256()
     /// The last entry of segments that were read to a good end.
     private var ends: [LogIndex: EntryHeader] = [:]
     private var done: Set<String> = []
     private var clusterID: Identifier?
 
-    package init(disk: D) { self.disk = disk }
+    /// `isNode`: the directory is a node's, which has an identity, a vote and persist records.
+    package init(disk: D, isNode: Bool = true) {
+        self.disk = disk
+        self.isNode = isNode
+    }
 
     /// Shows a report of every file to `report`. Throws what the disk refuses.
     package mutating func run(
         progress: (Int) -> Void, report: (FileReport) -> Void
     ) throws(DiskError) {
-        try nodeFiles(report)
+        if isNode { try nodeFiles(report) }
         try manifests(report)
         var known: SegmentFiles?
         for _ in 0..<SegmentListing.attempts {
@@ -60,7 +65,7 @@ package struct Verification<D: Disk> {
                         [Damage(0..<byteCount, LogDefect.missing)]))
             }
         }
-        try durableEnd(report)
+        if isNode { try durableEnd(report) }
         try states(report)
         try tables(progress, report)
     }
@@ -164,7 +169,13 @@ package struct Verification<D: Disk> {
         let manifest = try Manifest.load(from: disk, hash)
         for segment in (manifest?.segments ?? []).suffix(StateTableFile.keptCount) {
             let name = FileName.state(segment.lastIndex)
-            guard let bytes = try disk.contents(of: name) else { continue }
+            guard let bytes = try disk.contents(of: name) else {
+                // A running node removes the older one; a backup has the newest alone.
+                if segment == manifest?.segments.last {
+                    report(FileReport(name, 0, "state", [Damage(0..<0, LogDefect.missing)]))
+                }
+                continue
+            }
             let isGood = StateTableFile.digest(of: bytes, hash) == segment.stateTable
             report(
                 FileReport(

@@ -10,7 +10,7 @@ package enum FetchedFiles {
         segment.file + FileName.fetchedSuffix
     }
 
-    private static func verifiedName(of segment: SegmentDescriptor) -> String {
+    package static func verifiedName(of segment: SegmentDescriptor) -> String {
         segment.file + FileName.verifiedSuffix
     }
 
@@ -46,7 +46,7 @@ package enum FetchedFiles {
     }
 
     /// Gives the files that `manifest` names their own names. May be cut short and run again.
-    private static func adopt(_ manifest: Manifest, on disk: some Disk) throws(DiskError) {
+    package static func adopt(_ manifest: Manifest, on disk: some Disk) throws(DiskError) {
         let names = try disk.list().filter { $0.hasSuffix(FileName.verifiedSuffix) }
         guard !names.isEmpty else { return }
         for segment in manifest.segments where names.contains(verifiedName(of: segment)) {

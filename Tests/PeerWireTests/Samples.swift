@@ -223,18 +223,25 @@ struct Sample: Sendable {
     }()
 
     static let clusterReplies: [ClusterReply.Outcome] =
-        [.leads(NodeID(2), Term(3)), .none, .unknown]
+        [
+            .leads(NodeID(2), Term(3)), .sealed(through: LogIndex(8), next: Sequence(5)), .none,
+            .unknown,
+        ]
         + ClusterReply.Reason.allCases.map { .refused($0, detail: "é") }
 
     static let cluster: [Sample] = {
-        let command = ClusterCommand(id: 1, author: TokenID(2), action: .transfer(to: NodeID(3)))
-        let first = Sample(
-            kind: .clusterCommand, name: "transfer", payload: written { command.append(to: &$0) }
-        ) { range, bytes throws(ByteDefect) in
-            let read = try ClusterCommand(range, bytes.span)
-            return written { read.append(to: &$0) }
+        let actions: [ClusterCommand.Action] = [.transfer(to: NodeID(3)), .seal]
+        let commands = actions.map { action in
+            let command = ClusterCommand(id: 1, author: TokenID(2), action: action)
+            return Sample(
+                kind: .clusterCommand, name: "\(action)",
+                payload: written { command.append(to: &$0) }
+            ) { range, bytes throws(ByteDefect) in
+                let read = try ClusterCommand(range, bytes.span)
+                return written { read.append(to: &$0) }
+            }
         }
-        return [first]
+        return commands
             + clusterReplies.map { outcome in
                 let reply = ClusterReply(id: 4, outcome: outcome)
                 return Sample(

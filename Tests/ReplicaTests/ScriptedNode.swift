@@ -213,6 +213,13 @@ struct ScriptedNode {
             from: Self.gateway, now: now, wall: Timestamp(microseconds: 0), into: &outcome)
     }
 
+    /// Asks for the log to be sealed, without ending the turn.
+    mutating func seal(_ id: UInt64) {
+        replica.cluster(
+            ClusterCommand(id: id, author: Self.administrator, action: .seal), from: Self.gateway,
+            now: now, wall: Timestamp(microseconds: 0), into: &outcome)
+    }
+
     mutating func clusterReplies() throws -> [ClusterReply] {
         try take(.clusterAnswer).map { try ClusterReply(0..<$0.count, $0.span) }
     }

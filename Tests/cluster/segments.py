@@ -202,7 +202,7 @@ def not_a_directory():
             file.write(os.urandom(100_000))
         out, _ = daybook("segment", "verify", "--data", empty, expected=1)
         holds("identity" in out and "DAMAGED" in out, f"garbage is called so: {out}")
-        equal(listed(empty)[0]["live_bytes"], 0, "nothing is counted")
+        equal(listed(empty, expected=1)[0]["live_bytes"], 0, "nothing is counted")
         _, said = daybook("segment", "inspect", "2", "--data", empty, expected=4)
         holds("has no segment 2" in said, f"the reason: {said}")
 

@@ -20,6 +20,8 @@ package enum Admission: Sendable {
     case indexTokens
     /// A command about the cluster, in the name of this token.
     case cluster(ClusterCommand.Action, author: TokenID)
+    /// A piece of this node's files.
+    case fetch(FetchItem, NodeID)
     case clusterStatus
     case live
     case ready(verbose: Bool)
@@ -161,8 +163,8 @@ package struct GatewayCore {
                 ? try admitTokenCreation(credential, bytes, request: request, entropy)
                 : try admitTokenRevocation(credential, request: request)
         case .indexTokens: return .indexTokens
-        case .appendEvents, .replayEvents, .nativeEvent, .cluster, .transfer, .live, .ready,
-            .metrics:
+        case .appendEvents, .replayEvents, .nativeEvent, .cluster, .transfer, .seal,
+            .clusterFiles, .live, .ready, .metrics:
             preconditionFailure("\(route.label) is not of the compatible surface")
         }
     }

@@ -49,6 +49,10 @@ extension GatewayCore {
                     stale: stale, applicationView: nil))
         case .cluster: return .clusterStatus
         case .transfer: return try admitTransfer(credential, body, bytes)
+        case .seal:
+            try requireAdministrator(credential)
+            return .cluster(.seal, author: credential.token.id)
+        case .clusterFiles: return try admitFiles(credential, query)
         default: preconditionFailure("\(route.label) is not of the native surface")
         }
     }

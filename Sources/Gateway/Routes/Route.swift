@@ -6,7 +6,7 @@ package enum RouteAction: Sendable {
     case createEvent, readEvent, eventHistory
     case createToken, indexTokens, revokeToken
     case appendEvents, replayEvents, nativeEvent
-    case cluster, transfer, live, ready, metrics
+    case cluster, transfer, seal, clusterFiles, live, ready, metrics
 }
 
 /// What the body of a route's requests is.
@@ -60,6 +60,8 @@ package enum RouteTable {
         native(
             .transfer, [.post], "/v1/cluster/transfer", form: .parameters,
             permission: ("cluster", "transfer")),
+        native(.seal, [.post], "/v1/cluster/seal", permission: ("cluster", "backup")),
+        native(.clusterFiles, [.get], "/v1/cluster/files", permission: ("cluster", "backup")),
         native(.live, [.get, .head], "/health/live", needsToken: false),
         native(.ready, [.get, .head], "/health/ready", needsToken: false),
         native(.metrics, [.get, .head], "/metrics", needsToken: false),

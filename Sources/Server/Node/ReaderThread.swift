@@ -42,7 +42,7 @@ final class ReaderThread: Sendable {
                         report(Answer(destination: .client(job.client), frame: frame))
                     case .fetch(let job):
                         job.run(source, into: &frame)
-                        report(Answer(destination: .peer(job.peer), frame: frame))
+                        report(Answer(destination: job.destination, frame: frame))
                     }
                 }
             }
