@@ -55,17 +55,19 @@ let package = Package(
         module("Ledger", imports: ["Bytes", "Crypto", "Records"]),
         module("SegmentLog", imports: ["Bytes", "Crypto", "Records"]),
         module("Compaction", imports: ["Bytes", "Crypto", "Records", "SegmentLog"]),
-        module("Maintenance", imports: ["Compaction", "Crypto", "Records", "SegmentLog"]),
         module("EventIndex", imports: ["Bytes", "Records", "SegmentLog"]),
         module(
             "SegmentInspection",
             imports: ["Bytes", "Crypto", "EventIndex", "Records", "SegmentLog"]),
+        module(
+            "Maintenance",
+            imports: ["Compaction", "Crypto", "EventIndex", "Records", "SegmentLog"]),
         module("PeerWire", imports: ["Bytes", "Consensus", "Ledger", "Records"]),
         module(
             "Replica",
             imports: [
-                "Bytes", "Compaction", "Consensus", "Crypto", "Ledger", "Maintenance", "PeerWire",
-                "Records", "SegmentLog",
+                "Bytes", "Compaction", "Consensus", "Crypto", "EventIndex", "Ledger", "Maintenance",
+                "PeerWire", "Records", "SegmentLog",
             ]),
         module(
             "Restoration",
@@ -82,23 +84,23 @@ let package = Package(
         module(
             "Server",
             imports: [
-                "Bytes", "Consensus", "Crypto", "Gateway", "HTTPWire", "Ledger", "Linux",
-                "Maintenance", "PeerWire", "Records", "Replica", "SegmentLog",
+                "Bytes", "Consensus", "Crypto", "EventIndex", "Gateway", "HTTPWire", "Ledger",
+                "Linux", "Maintenance", "PeerWire", "Records", "Replica", "SegmentLog",
             ]),
         module(
             "Simulation",
             imports: [
-                "Bytes", "Consensus", "Crypto", "Gateway", "Ledger", "Maintenance", "PeerWire",
-                "Records", "Replica", "SegmentLog",
+                "Bytes", "Consensus", "Crypto", "EventIndex", "Gateway", "Ledger", "Maintenance",
+                "PeerWire", "Records", "Replica", "SegmentLog",
             ]),
 
         // Programs.
         program(
             "daybook",
             imports: [
-                "Bytes", "Consensus", "Crypto", "Gateway", "JSON", "Linux", "Maintenance",
-                "Records",
-                "Replica", "Restoration", "SegmentInspection", "SegmentLog", "Server",
+                "Bytes", "Consensus", "Crypto", "EventIndex", "Gateway", "JSON", "Linux",
+                "Maintenance", "Records", "Replica", "Restoration", "SegmentInspection",
+                "SegmentLog", "Server",
             ]),
         program("simulate", path: "tools/simulator", imports: ["Linux", "Simulation"]),
         program(
@@ -128,8 +130,8 @@ let package = Package(
         tests(
             of: "Replica",
             imports: [
-                "Bytes", "Consensus", "Crypto", "Ledger", "Maintenance", "PeerWire", "Records",
-                "SegmentLog", "Simulation",
+                "Bytes", "Consensus", "Crypto", "EventIndex", "Ledger", "Maintenance", "PeerWire",
+                "Records", "SegmentLog", "Simulation",
             ]),
         tests(
             of: "Restoration",

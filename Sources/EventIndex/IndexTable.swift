@@ -8,7 +8,7 @@ package import SegmentLog
 
 /// One table of revisions on disk, with what of it is in memory: the filter (2 bytes a row) and
 /// the fences (8 bytes for 68 rows). It never changes, so that threads may share it.
-package final class IndexTable: Sendable {
+package final class IndexTable: Sendable, Equatable {
     package let file: String
     let header: TableHeader
     private let filter: [UInt8]
@@ -70,6 +70,10 @@ package final class IndexTable: Sendable {
         else { throw .damaged(file: file, .fences) }
         // Not the whole region: behind the fences is padding.
         return region.span.copy(0..<(header.blockCount * 8))
+    }
+
+    package static func == (left: IndexTable, right: IndexTable) -> Bool {
+        left.header == right.header
     }
 
     // MARK: Looking up

@@ -7,9 +7,16 @@ package import SegmentLog
 /// Memory: 64 bytes a row until `write` returns.
 package struct SegmentRows {
     private let seed: RevisionKey.Seed
+    private let part: Range<Sequence>
     private var rows: [RevisionRow] = []
 
-    package init(seed: RevisionKey.Seed) { self.seed = seed }
+    /// Takes only events in `part`, all unless it is given.
+    package init(
+        seed: RevisionKey.Seed, within part: Range<Sequence> = .zero..<Sequence(.max)
+    ) {
+        self.seed = seed
+        self.part = part
+    }
 
     package var count: Int { rows.count }
 
@@ -35,17 +42,19 @@ package struct SegmentRows {
 
     /// Takes a row that is already known, in log order like the others.
     package mutating func append(_ row: RevisionRow) {
+        guard part.contains(row.sequence) else { return }
         precondition(
             rows.last.map { $0.sequence < row.sequence } ?? true,
             "sequence \(row.sequence) again")
         rows.append(row)
     }
 
-    /// Takes all records and stubs of a verified entry.
-    package mutating func append(recordsOf entry: Entry) throws(EntryDefect) {
-        let bytes = entry.bytes.span
-        var sequence = entry.header.firstSequence
-        var walk = StoredRecords(entry)
+    /// Takes all records and stubs of a verified entry, which stands at `start` of `bytes`.
+    package mutating func append(
+        recordsOf header: EntryHeader, in bytes: Span<UInt8>, at start: Int
+    ) throws(EntryDefect) {
+        var sequence = header.firstSequence
+        var walk = StoredRecords(header, at: start)
         while let stored = try walk.next(bytes) {
             switch stored {
             case .record(let record): append(record, in: bytes, sequence: sequence)

@@ -75,11 +75,12 @@ package struct SegmentSummary: Equatable, Sendable {
         }
     }
 
-    /// Takes all records and stubs of a verified entry.
-    package mutating func insert(recordsOf entry: Entry) throws(EntryDefect) {
-        let bytes = entry.bytes.span
-        var time = entry.header.timestamp
-        var walk = StoredRecords(entry)
+    /// Takes all records and stubs of a verified entry, which stands at `start` of `bytes`.
+    package mutating func insert(
+        recordsOf header: EntryHeader, in bytes: Span<UInt8>, at start: Int
+    ) throws(EntryDefect) {
+        var time = header.timestamp
+        var walk = StoredRecords(header, at: start)
         while let stored = try walk.next(bytes) {
             switch stored {
             case .record(let record): insert(record, in: bytes, recordedAt: time)

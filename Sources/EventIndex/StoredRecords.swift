@@ -1,4 +1,3 @@
-import Bytes
 import Records
 
 /// Walks the records of an entry, and the stubs that stand where records were.
@@ -8,32 +7,30 @@ struct StoredRecords {
         case stub(RecordStub)
     }
 
-    /// Where each stored record says what it is.
-    private static let resourceOffset = 4
-
     private var offset: Int
     private let end: Int
     private var left: Int
 
-    init(_ entry: Entry) {
-        offset = entry.header.bodyRange.lowerBound
-        end = entry.header.bodyRange.upperBound
-        left = entry.header.recordCount
+    /// Begins at the first record of the entry that stands at `start` of some bytes.
+    init(_ header: EntryHeader, at start: Int) {
+        offset = start + header.bodyRange.lowerBound
+        end = start + header.bodyRange.upperBound
+        left = header.recordCount
     }
 
-    /// The next one; nil behind the last. `bytes` are the entry's.
+    /// The next one; nil behind the last. `bytes` are those that the entry stands in.
     mutating func next(_ bytes: Span<UInt8>) throws(EntryDefect) -> Stored? {
         guard left > 0 else { return nil }
-        let next = offset + (try RecordView.byteCount(bytes, at: offset, end: end))
+        let head = try StoredHead(decoding: bytes, at: offset, end: end)
         defer {
-            offset = next
+            offset = head.range.upperBound
             left -= 1
         }
-        switch Resource(rawValue: bytes[offset + Self.resourceOffset]) {
+        switch head.resource {
         case .auditEvent, .administration:
-            return .record(try RecordView(decoding: bytes, at: offset, end: end))
-        case .stub, .erased: return .stub(try RecordStub(decoding: bytes, in: offset..<next))
-        case nil: throw .record(offset: offset)
+            return .record(
+                try RecordView(decoding: bytes, at: offset, end: head.range.upperBound))
+        case .stub, .erased: return .stub(try RecordStub(decoding: bytes, in: head.range))
         }
     }
 }

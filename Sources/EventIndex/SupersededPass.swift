@@ -4,7 +4,8 @@ package import SegmentLog
 
 /// One bit for each sequence from 0 on.
 package struct SequenceBits: Equatable, Sendable {
-    private var words: [UInt64]
+    /// Bit `i` of word `w` stands for sequence 64 `w` + `i`.
+    package private(set) var words: [UInt64]
     /// Sequences at and after this one have no bit.
     package let end: Sequence
 

@@ -16,6 +16,8 @@ package struct Ledger {
         case overlay(Sequence)
         case malformed(LogIndex, offset: Int)
         case unknownKind(LogIndex, EntryKind)
+        /// The index cannot be read.
+        case index(IndexDamage)
         /// The leader's table at the SEAL before this one says something else than ours.
         case stateTable(LogIndex, expected: Digest, found: Digest)
     }
@@ -23,12 +25,12 @@ package struct Ledger {
     /// What the leader decides about one event before it proposes it.
     package enum Verdict: Equatable, Sendable {
         case append(Revision)
-        case duplicate(RevisionIndex.Place)
+        case duplicate(IndexedRevision)
         /// `expected_revision` does not hold; this is the current one.
         case conflict(current: Revision)
     }
 
-    package private(set) var index: RevisionIndex
+    package internal(set) var index: RevisionIndex
     package internal(set) var directory = Directory()
     package internal(set) var answers = CommandAnswers()
     package private(set) var genesis: Genesis?
@@ -43,21 +45,31 @@ package struct Ledger {
     /// Of the state table that was written at the SEAL applied last; zeros before the first.
     package internal(set) var stateTable = Digest.zero
 
-    /// `seed` keys the hash of the revision index.
-    package init(seed: UInt64) { index = RevisionIndex(seed: seed) }
+    /// `seed` is that of the revision index; `archive` has the rows that are not in memory.
+    package init(seed: RevisionKey.Seed, archive: (any ArchivedRevisions)? = nil) {
+        index = RevisionIndex(seed: seed, archive: archive)
+    }
 
     // MARK: Deciding, as the leader
 
     /// Judges the event `record` (in `bytes`) against applied state and the overlay.
     package func judge(
         _ record: RecordView, in bytes: Span<UInt8>, expected: Revision?
-    ) -> Verdict {
-        guard let newest = index.newest(of: bytes, record.uniqueID, withOverlay: true) else {
+    ) throws(IndexDamage) -> Verdict {
+        let digest = Digest(bytes, at: record.digest.lowerBound)
+        var newest: IndexedRevision?
+        var equal: IndexedRevision?
+        try index.visit(index.key(bytes, record.uniqueID), withOverlay: true) { found in
+            if newest == nil { newest = found }
+            if found.row.digest == digest { equal = found }
+            return equal == nil
+        }
+        guard let newest else {
             return (expected ?? .zero) == .zero ? .append(Revision(1)) : .conflict(current: .zero)
         }
-        let current = index[newest].revision
-        if let equal = index.newestEqual(bytes, digest: record.digest, from: newest) {
-            let wantsToGoBack = equal != newest && expected == current
+        let current = newest.revision
+        if let equal {
+            let wantsToGoBack = equal.sequence != newest.sequence && expected == current
             return wantsToGoBack ? .append(current.next) : .duplicate(equal)
         }
         return expected == nil || expected == current
@@ -65,17 +77,32 @@ package struct Ledger {
     }
 
     /// Takes an event that was judged `.append(revision)` into the overlay.
+    @discardableResult
     package mutating func propose(
         _ record: RecordView, in bytes: Span<UInt8>, recordOffset: Int, entry: LogIndex,
         sequence: Sequence, revision: Revision
-    ) {
-        index.append(
-            record, in: bytes, recordOffset: recordOffset, entry: entry, sequence: sequence,
-            revision: revision)
+    ) -> IndexedRevision {
+        let row = RevisionRow(
+            key: index.key(bytes, record.uniqueID), sequence: sequence, revision: revision,
+            digest: Digest(bytes, at: record.digest.lowerBound))
+        let place = RecordPlace(entry: entry, offset: recordOffset)
+        index.append(row, at: place)
+        return IndexedRevision(row: row, place: place)
+    }
+
+    /// Notes that a SEAL was proposed in front of the event with `sequence`.
+    package mutating func proposeSeal(before sequence: Sequence) {
+        index.beginPiece(at: sequence)
     }
 
     /// Forgets what was proposed and not applied: leadership is lost.
-    package mutating func dropOverlay() { index.dropOverlay() }
+    package mutating func dropOverlay() { index.dropOverlay(from: nextSequence) }
+
+    /// Forgets the revisions of events before `sequence`: the archive has tables of them.
+    package mutating func releaseIndex(through sequence: Sequence) {
+        precondition(sequence <= nextSequence, "event \(sequence) is not applied")
+        index.release(through: sequence)
+    }
 
     // MARK: Applying, on every replica
 
@@ -95,6 +122,7 @@ package struct Ledger {
         case .noOperation: break
         case .seal:
             try checkSeal(entry)
+            index.beginPiece(at: nextSequence)
             retention.sealed(header)
         case .compact, .compactDone, .compactAbandoned, .collect: try applyCompaction(entry)
         case .erase: try applyErasure(entry)
@@ -128,22 +156,15 @@ package struct Ledger {
         for ordinal in 0..<header.recordCount {
             let record = try view(entry, at: offset)
             let sequence = header.firstSequence.advanced(by: ordinal)
-            if index.count > index.committedCount {
-                let row = index[index.committedCount]
-                guard row.sequence == sequence, row.entry == header.index,
-                    row.revision == record.revision, Int(row.recordOffset) == offset
+            let place = RecordPlace(entry: header.index, offset: offset)
+            if let proposed = index.oldestOverlay {
+                guard proposed.sequence == sequence, proposed.place == place,
+                    proposed.revision == record.revision
                 else { throw .overlay(sequence) }
             } else {
-                let newest = index.newest(of: bytes, record.uniqueID, withOverlay: false)
-                let expected = newest.map { index[$0].revision.next } ?? Revision(1)
-                guard record.revision == expected else {
-                    throw .revision(sequence, expected: expected, found: record.revision)
-                }
-                index.append(
-                    record, in: bytes, recordOffset: offset, entry: header.index,
-                    sequence: sequence, revision: record.revision)
+                try append(record, in: bytes, sequence, at: place)
             }
-            index.commit(1)
+            index.commitOldest()
             offset = record.range.upperBound
         }
         guard offset == header.bodyRange.upperBound else {
@@ -151,51 +172,21 @@ package struct Ledger {
         }
     }
 
-    /// Takes the events of an entry that the state covers into the index.
-    package mutating func restoreIndex(_ entry: Entry) throws(Defect) {
-        let header = entry.header
-        var offset = header.bodyRange.lowerBound
-        for ordinal in 0..<(header.kind == .events ? header.recordCount : 0) {
-            offset = try restore(
-                entry, at: offset, header.firstSequence.advanced(by: ordinal))
+    /// Takes an event of another leader into the index, when its revision is what ours says.
+    private mutating func append(
+        _ record: RecordView, in bytes: Span<UInt8>, _ sequence: Sequence, at place: RecordPlace
+    ) throws(Defect) {
+        let key = index.key(bytes, record.uniqueID)
+        let newest: IndexedRevision?
+        do { newest = try index.newest(of: key, withOverlay: false) } catch { throw .index(error) }
+        let expected = newest?.revision.next ?? Revision(1)
+        guard record.revision == expected else {
+            throw .revision(sequence, expected: expected, found: record.revision)
         }
-    }
-
-    /// Takes one record, or what a compaction left of it, into the index; returns its end.
-    private mutating func restore(
-        _ entry: Entry, at offset: Int, _ sequence: Sequence
-    ) throws(Defect) -> Int {
-        let bytes = entry.bytes.span
-        do {
-            let stored = try StoredHead(
-                decoding: bytes, at: offset, end: entry.header.bodyRange.upperBound)
-            switch stored.resource {
-            case .auditEvent, .administration:
-                let record = try RecordView(
-                    decoding: bytes, at: offset, end: stored.range.upperBound)
-                index.append(
-                    record, in: bytes, recordOffset: offset, entry: entry.header.index,
-                    sequence: sequence, revision: record.revision)
-                index.commit(1)
-            case .stub:
-                guard
-                    case .compacted(_, let digest, _, let revision, let uniqueID) =
-                        try RecordStub(decoding: bytes, in: stored.range)
-                else { break }
-                var words: [UInt8] = []
-                digest.append(to: &words)
-                words += uniqueID
-                index.append(
-                    Digest.byteCount..<words.count, digest: 0..<Digest.byteCount, in: words.span,
-                    recordOffset: offset, entry: entry.header.index, sequence: sequence,
-                    revision: revision)
-                index.commit(1)
-            case .erased: break
-            }
-            return stored.range.upperBound
-        } catch {
-            throw .malformed(entry.header.index, offset: offset)
-        }
+        let row = RevisionRow(
+            key: key, sequence: sequence, revision: record.revision,
+            digest: Digest(bytes, at: record.digest.lowerBound))
+        index.append(row, at: place)
     }
 
     private mutating func applyDirectory(_ entry: Entry) throws(Defect) {

@@ -1,5 +1,5 @@
 package import Bytes
-package import Records
+import Records
 
 // What commands of retention and entries of compactions mean. Those that are void where they stand
 // in the log change nothing.
@@ -30,12 +30,17 @@ extension Ledger {
     }
 
     /// All events of the unique_id in `range` of `bytes` that are applied, in ascending order.
-    package func sequences(of bytes: Span<UInt8>, _ range: Range<Int>) -> [Sequence] {
+    private func sequences(
+        of bytes: Span<UInt8>, _ range: Range<Int>
+    ) throws(Defect) -> [Sequence] {
         var sequences: [Sequence] = []
-        var next = index.newest(of: bytes, range, withOverlay: false)
-        while let place = next {
-            sequences.append(index[place].sequence)
-            next = index.previous(of: place)
+        do throws(IndexDamage) {
+            try index.visit(index.key(bytes, range), withOverlay: false) { found in
+                sequences.append(found.sequence)
+                return true
+            }
+        } catch {
+            throw .index(error)
         }
         return sequences.reversed()
     }
@@ -65,7 +70,7 @@ extension Ledger {
             case .erase(let erasure)? = payload(of: entry, from: record.range.upperBound)
         else { throw .malformed(header.index, offset: record.range.upperBound) }
         let id = erasure.uniqueID
-        let sequences = sequences(of: id.span, 0..<id.count)
+        let sequences = try sequences(of: id.span, 0..<id.count)
         retention.erase(erasure, sequences: sequences, at: header)
         answers.remember(
             erasure.request, .erased(UInt64(sequences.count)), at: header.index)

@@ -1,5 +1,5 @@
 package import Bytes
-import Records
+package import Records
 
 // The state table (docs/reference/segment-format.md): all of the ledger but the index of
 // revisions, which has files of its own. The same bytes on every replica.
@@ -19,13 +19,16 @@ extension Ledger {
         retention.append(to: &bytes)
     }
 
-    /// Goes on from a state that `appendState` wrote. `seed` keys the hash of the revision index.
+    /// Goes on from a state that `appendState` wrote. `archive` has tables of all revisions up to
+    /// there, or further; `seed` is that of their keys.
     package init(
-        state cursor: inout ByteCursor, _ bytes: Span<UInt8>, seed: UInt64
+        state cursor: inout ByteCursor, _ bytes: Span<UInt8>, seed: RevisionKey.Seed,
+        archive: any ArchivedRevisions
     ) throws(ByteDefect) {
-        self.init(seed: seed)
+        self.init(seed: seed, archive: archive)
         applied = LogIndex(try cursor.integer(bytes))
         nextSequence = Sequence(try cursor.integer(bytes))
+        index = RevisionIndex(seed: seed, archive: archive, first: nextSequence)
         lastTimestamp = Timestamp(microseconds: try cursor.integer(bytes))
         stateTable = try Digest(&cursor, bytes)
         let genesis = try Genesis(&cursor, bytes)

@@ -6,8 +6,7 @@ package import SegmentLog
 package enum CompactionTask: Equatable, Sendable {
     /// Makes the output of one input, beside it. `before` is the segment in front of the input.
     case make(
-        input: SegmentDescriptor, before: SegmentDescriptor?, rules: CompactionRules,
-        superseded: SupersededBits)
+        input: SegmentDescriptor, before: SegmentDescriptor?, rules: CompactionRules)
     /// The manifest names the outputs instead of the inputs from now on.
     case swap(compaction: LogIndex, outputs: [SegmentDescriptor])
     /// Files of segments that the archive covers and the manifest does not name are removed.
@@ -29,8 +28,8 @@ extension Maintainer {
         _ task: CompactionTask
     ) throws(ReadFailure) -> CompactionTaskReport {
         switch task {
-        case .make(let input, let before, let rules, let superseded):
-            return try make(input, before, rules, superseded)
+        case .make(let input, let before, let rules):
+            return try make(input, before, rules, supersededBits(for: rules))
         case .swap(let compaction, let outputs):
             if manifest.compactedThrough < compaction {
                 var next = manifest

@@ -1,4 +1,6 @@
+import Compaction
 import Crypto
+package import EventIndex
 import Records
 package import SegmentLog
 
@@ -10,11 +12,16 @@ package struct Maintainer<D: Disk> {
     let disk: D
     let hash = SHA256()
     package internal(set) var manifest: Manifest
+    var tables: IndexTables
+    var merge: TableMerge?
+    /// The bits of the cut that was needed last.
+    var superseded: (cut: Sequence, bits: SupersededBits)?
 
-    /// Goes on from the manifest that recovery found.
-    package init(disk: D, manifest: Manifest) {
+    /// Goes on from the manifest that recovery found, and the tables of its index.
+    package init(disk: D, manifest: Manifest, tables: IndexTables) {
         self.disk = disk
         self.manifest = manifest
+        self.tables = tables
     }
 
     package mutating func perform(
@@ -22,8 +29,8 @@ package struct Maintainer<D: Disk> {
     ) throws(ReadFailure) -> MaintenanceReport {
         switch task {
         case .archive(let segment):
-            try archive(segment)
-            return .archived(manifest)
+            let table = try archive(segment)
+            return .archived(manifest, table)
         case .storeState(let state):
             try onDisk { disk throws(DiskError) in try state.store(on: disk) }
             return .done
@@ -41,15 +48,22 @@ package struct Maintainer<D: Disk> {
         case .describe(let segment, let previous):
             try describe(segment, after: previous)
             return .done
+        case .mergeIndex: return try mergeStep()
+        case .removeTables(let files):
+            try onDisk { disk throws(DiskError) in
+                for file in files { try disk.remove(file) }
+            }
+            return .done
         case .compaction(let task): return .compaction(try perform(task))
         }
     }
 
     /// The manifest comes last: until it is there the segment is tail, and all of this is done again.
-    private mutating func archive(_ segment: SealedSegment) throws(ReadFailure) {
+    private mutating func archive(_ segment: SealedSegment) throws(ReadFailure) -> IndexTable? {
         let file = FileName.segment(segment.header.firstIndex)
+        var rows: SegmentRows? = SegmentRows(seed: tables.seed)
         let (places, seal) = try places(
-            of: file, byteCount: segment.byteCount, header: segment.header)
+            of: file, byteCount: segment.byteCount, header: segment.header, rows: &rows)
         guard seal.index == segment.state.seal else {
             throw .corrupt(file: file, offset: segment.byteCount, defect: .unsealed)
         }
@@ -59,6 +73,7 @@ package struct Maintainer<D: Disk> {
             stateTable: StateTableFile.digest(of: segment.state.bytes, hash))
         var next = manifest
         next.append(descriptor, runs: segment.runs)
+        let table = try write(rows, descriptor.firstSequence..<descriptor.nextSequence)
         try onDisk { disk throws(DiskError) in
             try disk.replace(descriptor.places, with: places.encoded)
             try segment.state.store(on: disk)
@@ -66,11 +81,13 @@ package struct Maintainer<D: Disk> {
         }
         manifest = next
         try removeOldStates()
+        return table
     }
 
-    /// Reads a whole segment and describes it, with the SEAL that ends it.
+    /// Reads a whole segment and describes it, with the SEAL that ends it. Gathers the rows of its
+    /// events where they are wanted.
     private func places(
-        of file: String, byteCount: Int, header: SegmentHeader
+        of file: String, byteCount: Int, header: SegmentHeader, rows: inout SegmentRows?
     ) throws(ReadFailure) -> (SegmentPlaces, seal: EntryHeader) {
         var walk = try SegmentWalk(
             disk, file: file, byteCount: byteCount, expected: header, hashing: true)
@@ -78,6 +95,7 @@ package struct Maintainer<D: Disk> {
         var seal: EntryHeader?
         while let step = try walk.next() {
             catalogue.append(step.header)
+            try rows?.append(step, of: walk)
             seal = step.header
         }
         guard let seal else { throw .corrupt(file: file, offset: 0, defect: .unsealed) }
@@ -89,9 +107,10 @@ package struct Maintainer<D: Disk> {
     func describe(
         _ segment: SegmentDescriptor, after previous: SegmentDescriptor?
     ) throws(ReadFailure) {
+        var rows: SegmentRows?
         let (places, _) = try places(
             of: segment.file, byteCount: segment.byteCount,
-            header: segment.header(after: previous))
+            header: segment.header(after: previous), rows: &rows)
         try onDisk { disk throws(DiskError) in
             try disk.replace(segment.places, with: places.encoded)
         }

@@ -1,3 +1,4 @@
+package import EventIndex
 import Records
 package import SegmentLog
 
@@ -17,6 +18,10 @@ package enum MaintenanceTask: Equatable, Sendable {
     case install(Manifest, StateTableFile)
     /// The places of an archived segment are written anew: its file was repaired.
     case describe(SegmentDescriptor, after: SegmentDescriptor?)
+    /// One step of a merge of index tables, the one that is under way or the next.
+    case mergeIndex
+    /// Files of index tables that were merged, and that nobody uses any more, are removed.
+    case removeTables([String])
     case compaction(CompactionTask)
 }
 
@@ -42,12 +47,18 @@ package struct SealedSegment: Equatable, Sendable {
 
 /// What a task has led to, durably.
 package enum MaintenanceReport: Equatable, Sendable {
-    /// The manifest as it is on disk now.
-    case archived(Manifest)
+    /// The manifest as it is on disk now, and the index table of the segment that was added; nil
+    /// when it has no events.
+    case archived(Manifest, IndexTable?)
     case surveyed(file: String, bad: [Int])
     case stored(file: String)
     /// The log on the disk is another one now: everything has to be opened anew.
     case installed
+    /// There are more steps of the merge.
+    case merging
+    /// A merge is finished, and its inputs are not removed yet; nil when there is none to do, or no
+    /// room for it.
+    case merged(IndexTable?)
     case compaction(CompactionTaskReport)
     case done
 }

@@ -16,6 +16,8 @@ extension Replica {
             guard let entry = entry(at: ledger.applied.next, into: &outcome) else { return }
             do {
                 try ledger.apply(entry)
+            } catch .index(let damage) {
+                outcome.failure = .index(damage.reason)
             } catch {
                 outcome.failure = .ledger("\(error)")
             }

@@ -1,4 +1,5 @@
 import Consensus
+import EventIndex
 import Ledger
 package import Maintenance
 import Records
@@ -20,6 +21,7 @@ extension Replica {
                 return
             }
             outcome.maintenance.append(.storeState(state))
+            ledger.releaseIndex(through: catalogue.archive.segments[place].nextSequence)
             return
         }
         guard let (segment, runs) = catalogue.sealed(at: seal) else {
@@ -46,14 +48,31 @@ extension Replica {
         _ report: MaintenanceReport, into outcome: inout ReplicaOutcome
     ) {
         switch report {
-        case .archived(let manifest):
+        case .archived(let manifest, let table):
+            if let table { _ = index.adopt(table) }
+            ledger.releaseIndex(through: manifest.nextSequence)
+            mergeIndex(into: &outcome)
             catalogue.adopt(manifest, holding: settings.log.heldSegments)
             consensus.releaseLog(through: catalogue.firstHeldIndex.previous)
             outcome.events.append(.archived(through: manifest.lastIndex))
         case .surveyed, .stored: transferred(report, into: &outcome)
         case .installed: outcome.wantsReopening = true
+        case .merging: outcome.maintenance.append(.mergeIndex)
+        case .merged(let table):
+            isMergingIndex = false
+            guard let table else { return }
+            outcome.maintenance.append(.removeTables(index.adopt(table).map(\.file)))
+            mergeIndex(into: &outcome)
         case .compaction(let report): compacted(report, into: &outcome)
         case .done: break
         }
+    }
+
+    /// Has index tables merged when that is due, one step at a time, so that other tasks are not
+    /// kept waiting.
+    private mutating func mergeIndex(into outcome: inout ReplicaOutcome) {
+        guard !isMergingIndex, index.isMergeDue else { return }
+        isMergingIndex = true
+        outcome.maintenance.append(.mergeIndex)
     }
 }

@@ -64,7 +64,7 @@ extension Replica {
     ) {
         while serves, commands.inFlight == nil, !commands.waiting.isEmpty {
             let next = commands.waiting.removeFirst()
-            if let refusal = refusal(of: next.request) {
+            if let refusal = refusal(of: next.request, into: &outcome) {
                 reply(refusal, to: next.request.id, next.client, into: &outcome)
                 continue
             }
@@ -81,7 +81,9 @@ extension Replica {
     }
 
     /// Why the command is not proposed, or its answer when it was proposed before.
-    private func refusal(of request: CommandRequest) -> CommandReply.Outcome? {
+    private func refusal(
+        of request: CommandRequest, into outcome: inout ReplicaOutcome
+    ) -> CommandReply.Outcome? {
         if let known = ledger.answers.answer(to: request.command.request) {
             return .done(known.answer)
         }
@@ -109,8 +111,14 @@ extension Replica {
                 return .done(.erased(UInt64(erased.sequences.count)))
             }
             if ledger.retention.hold(of: id) != nil { return .held }
-            let newest = ledger.index.newest(of: id.span, 0..<id.count, withOverlay: true)
-            return newest == nil ? .unknownID : nil
+            let key = ledger.index.key(id.span, 0..<id.count)
+            do {
+                let newest = try ledger.index.newest(of: key, withOverlay: true)
+                return newest == nil ? .unknownID : nil
+            } catch {
+                outcome.failure = .index(error.reason)
+                return .refused
+            }
         }
     }
 

@@ -51,9 +51,8 @@ struct Compacting {
     var parts: [Part] = []
     /// Files may be there that no manifest names.
     var sweepIsDue = true
-    /// The bits of the cut that was needed last.
-    var superseded: (cut: Sequence, bits: SupersededBits)?
-    var told: CompactionReport?
+    /// What was told last, and to whom.
+    var told: (leader: NodeID, report: CompactionReport)?
     var reportDeadline = Instant.zero
 
     // Leading.
@@ -65,7 +64,8 @@ struct Compacting {
     /// After a compaction without a majority.
     var retryAt = Instant.zero
 
-    /// When there is something to tell again; never without an open compaction.
+    /// When there is something to tell again, or a leader has waited long enough; never without
+    /// an open compaction.
     var deadline: Instant {
         parts.isEmpty ? Instant(nanoseconds: .max) : reportDeadline
     }
@@ -148,7 +148,10 @@ extension Replica {
             compacting.parts[0].phase = .swapped
             return
         }
-        guard inputs(of: part) != nil else { return }
+        // Behind the cut of the newest SEAL the index has no tables yet.
+        guard inputs(of: part) != nil,
+            part.open.compaction.cut <= catalogue.archive.nextSequence
+        else { return }
         let difference = wall.microseconds - part.open.startedAt.microseconds
         if part.open.compaction.policy == CompactionPolicy.newerThan.rawValue,
             !part.open.isDone, difference.magnitude > settings.clockDifferenceMicroseconds
@@ -195,15 +198,7 @@ extension Replica {
             .compaction(
                 .make(
                     input: segments[place], before: place > 0 ? segments[place - 1] : nil,
-                    rules: rules, superseded: superseded(rules))))
-    }
-
-    private mutating func superseded(_ rules: CompactionRules) -> SupersededBits {
-        guard rules.policy == .latest else { return SupersededBits(words: []) }
-        if let known = compacting.superseded, known.cut == rules.cut { return known.bits }
-        let bits = SupersededBits(words: ledger.index.supersededBits(cut: rules.cut))
-        compacting.superseded = (rules.cut, bits)
-        return bits
+                    rules: rules)))
     }
 
     private mutating func swap(into outcome: inout ReplicaOutcome) {
@@ -245,6 +240,7 @@ extension Replica {
             catalogue.adopt(manifest, holding: settings.log.heldSegments)
             consensus.releaseLog(through: catalogue.firstHeldIndex.previous)
             lastRead = nil
+            lastRecord = nil
             if compacting.parts.first?.open.index == index {
                 compacting.parts[0].phase = .swapped
             }
@@ -256,18 +252,23 @@ extension Replica {
 
     /// Tells the leader how far this node is, when that changed and from time to time.
     private mutating func report(now: Instant, into outcome: inout ReplicaOutcome) {
-        guard let part = compacting.parts.last, part.open.index == ledger.retention.open?.index,
-            let stage = part.stage, let leader = consensus.leader
+        guard let part = compacting.parts.last else { return }
+        let isDue = now >= compacting.reportDeadline
+        if isDue {
+            compacting.reportDeadline = now.advanced(
+                byNanoseconds: settings.compactionReportNanoseconds)
+        }
+        guard part.open.index == ledger.retention.open?.index, let stage = part.stage,
+            let leader = consensus.leader
         else { return }
         let report = CompactionReport(compaction: part.open.index, stage: stage)
         if leader == identity.nodeID {
             compacting.reports[leader] = report
             return
         }
-        guard report != compacting.told || now >= compacting.reportDeadline else { return }
-        compacting.told = report
-        compacting.reportDeadline = now.advanced(
-            byNanoseconds: settings.compactionReportNanoseconds)
+        guard isDue || compacting.told?.leader != leader || compacting.told?.report != report
+        else { return }
+        compacting.told = (leader, report)
         outcome.send(to: .peer(leader)) { bytes in
             Frame.append(.compactionReport, to: &bytes) { report.append(to: &$0) }
         }

@@ -15,6 +15,8 @@ struct DiskWatch {
     static let sampleNanoseconds: UInt64 = 60_000_000_000
 
     var own = DiskSpace.unknown
+    /// Bytes of the log when that was measured.
+    var measuredByteCount = 0
     /// What peers said last, and when.
     var peers: [(id: NodeID, disk: DiskSpace, heard: Instant)] = []
     /// Bytes of the log, a minute apart.
@@ -57,6 +59,7 @@ extension Replica {
         let wasLow = disks.own.isLow
         disks.own = DiskSpace(
             free: free, total: total, watermark: settings.watermark(total: total))
+        disks.measuredByteCount = catalogue.byteCount
         disks.sample(UInt64(catalogue.byteCount), now: now)
         if disks.own.isLow != wasLow {
             outcome.events.append(.diskLow(disks.own.isLow, free: free))
@@ -98,13 +101,12 @@ extension Replica {
         }
     }
 
-    /// Whether entries of this many bytes cannot be written: they need a new segment, and there is
-    /// no room for one.
+    /// Whether entries of this many bytes may not fit any more. What was written since the disk was
+    /// measured counts as if nothing of it had been room that was set aside.
     func isFull(for byteCount: Int) -> Bool {
-        guard disks.own.total > 0, disks.own.free < settings.floor(total: disks.own.total) else {
-            return false
-        }
-        let used = catalogue.activeSegmentByteCount
-        return used == 0 || used + byteCount > settings.log.segmentBytes
+        guard disks.own.total > 0, byteCount > 0 else { return false }
+        let written = max(0, catalogue.byteCount - disks.measuredByteCount)
+        let needed = UInt64(written + byteCount) + settings.floor(total: disks.own.total)
+        return disks.own.free < needed
     }
 }

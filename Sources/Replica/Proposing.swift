@@ -20,8 +20,8 @@ struct OpenBatch {
 /// A submit that waits until all it rests on is committed and applied.
 struct PendingSubmit {
     enum Decision {
-        case appended(RevisionIndex.Place)
-        case duplicate(RevisionIndex.Place)
+        case appended(IndexedRevision)
+        case duplicate(IndexedRevision)
         case conflict(Revision)
         case tokenRefused
         case erased
@@ -67,7 +67,7 @@ extension Replica {
             if batch.bytes.count + item.record.range.count > Limits.batchBytes {
                 closeBatch(now: now, wall: wall, into: &outcome)
             }
-            let decision = decide(item, bytes)
+            guard let decision = decide(item, bytes, into: &outcome) else { return }
             if case .appended = decision { proposed = true }
             decisions.append(decision)
             offset = next
@@ -103,15 +103,23 @@ extension Replica {
         }
     }
 
+    /// Decides about one event; nil with a failure set when the index cannot be read.
     private mutating func decide(
-        _ item: Submit.Item, _ bytes: Span<UInt8>
-    ) -> PendingSubmit.Decision {
+        _ item: Submit.Item, _ bytes: Span<UInt8>, into outcome: inout ReplicaOutcome
+    ) -> PendingSubmit.Decision? {
         let mayWrite = mayWrite(item.record.writtenBy, bytes)
         if isClosed(bytes, item.record.uniqueID) { return mayWrite ? .erased : .tokenRefused }
-        switch ledger.judge(item.record, in: bytes, expected: item.expected) {
+        let verdict: Ledger.Verdict
+        do {
+            verdict = try ledger.judge(item.record, in: bytes, expected: item.expected)
+        } catch {
+            outcome.failure = .index(error.reason)
+            return nil
+        }
+        switch verdict {
         // Whatever the token: what is recorded is recorded, and a gateway may be asking again for
         // an event whose token was revoked since.
-        case .duplicate(let place): return .duplicate(place)
+        case .duplicate(let first): return .duplicate(first)
         case .conflict(let current): return mayWrite ? .conflict(current) : .tokenRefused
         case .append(let revision):
             guard mayWrite else { return .tokenRefused }
@@ -123,7 +131,7 @@ extension Replica {
     /// the overlay.
     private mutating func take(
         _ record: RecordView, _ bytes: Span<UInt8>, revision: Revision
-    ) -> RevisionIndex.Place {
+    ) -> IndexedRevision {
         if batch.isEmpty {
             batch.bytes.append(
                 contentsOf: repeatElement(0, count: EntryHeader.encodedSize))
@@ -133,11 +141,10 @@ extension Replica {
         batch.bytes.append(bytes.extracting(record.range))
         RecordEncoder.decide(
             revision: revision, salts: salts, at: offset, in: &batch.bytes)
-        ledger.propose(
+        batch.count += 1
+        return ledger.propose(
             record, in: bytes, recordOffset: offset, entry: catalogue.lastIndex.next,
             sequence: sequence, revision: revision)
-        batch.count += 1
-        return ledger.index.count - 1
     }
 
     /// Whether the unique_id in `range` is erased, or about to be.
@@ -182,6 +189,7 @@ extension Replica {
         let entry = Entry(
             kind: .seal, term: consensus.term, after: previous,
             timestamp: timestamp(after: previous, wall: wall))
+        ledger.proposeSeal(before: entry.header.nextSequence)
         propose(entry, now: now, into: &outcome)
         outcome.events.append(.sealed(entry.header.index))
     }
@@ -228,24 +236,30 @@ extension Replica {
         case .tokenRefused: return Receipt(verdict: .tokenRefused, revision: .zero)
         case .erased: return Receipt(verdict: .erased, revision: .zero)
         case .conflict(let current): return Receipt(verdict: .conflict, revision: current)
-        case .duplicate(let place):
-            return receipt(.duplicate, of: ledger.index[place], into: &outcome)
-        case .appended(let place):
-            return receipt(.appended, of: ledger.index[place], into: &outcome)
+        case .duplicate(let first): return receipt(.duplicate, of: first, into: &outcome)
+        case .appended(let added): return receipt(.appended, of: added, into: &outcome)
         }
     }
 
     private mutating func receipt(
-        _ verdict: Receipt.Verdict, of row: RevisionIndex.Row, into outcome: inout ReplicaOutcome
+        _ verdict: Receipt.Verdict, of revision: IndexedRevision, into outcome: inout ReplicaOutcome
     ) -> Receipt? {
-        guard let entry = entry(at: row.entry, into: &outcome) else { return nil }
-        let isHeld = catalogue.place(of: row.entry) != nil
+        let entry =
+            if let place = revision.place {
+                entry(at: place.entry, into: &outcome)
+            } else {
+                entry(holding: revision.sequence, into: &outcome)
+            }
+        guard let entry else { return nil }
+        // Behind a compaction the record has moved.
+        let isHeld = catalogue.place(of: entry.header.index) != nil
         do {
             return try receipt(
-                verdict, row.revision, of: row.sequence, in: entry,
-                at: isHeld ? Int(row.recordOffset) : nil)
+                verdict, revision.revision, of: revision.sequence, in: entry,
+                at: isHeld ? revision.place?.offset : nil)
         } catch {
-            outcome.failure = .ledger("event \(row.sequence) in entry \(row.entry): \(error)")
+            outcome.failure = .ledger(
+                "event \(revision.sequence) in entry \(entry.header.index): \(error)")
             return nil
         }
     }

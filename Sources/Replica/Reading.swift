@@ -135,23 +135,33 @@ extension Replica {
                 into: &outcome)
             return
         }
-        var places: [RevisionIndex.Place] = []
-        let range = 0..<uniqueID.count
-        var next = ledger.index.newest(of: uniqueID.span, range, withOverlay: false)
-        while let place = next {
-            if history || revision == nil || ledger.index[place].revision == revision {
-                places.append(place)
+        var found: [IndexedRevision] = []
+        visit(uniqueID, into: &outcome) { candidate in
+            if history || revision == nil || candidate.revision == revision {
+                found.append(candidate)
             }
-            if !history, !places.isEmpty { break }
-            next = ledger.index.previous(of: place)
+            return history || found.isEmpty
         }
-        var head = head(id, places.isEmpty ? .notFound : .found, stale: stale)
+        var head = head(id, found.isEmpty ? .notFound : .found, stale: stale)
         head.next = head.end
         outcome.reads.append(
             ReadJob(
                 client: client, head: head, filter: EventFilter(), byteLimit: .max,
-                hidden: [], showsCompacted: true,
-                pieces: places.reversed().map { piece(of: ledger.index[$0]) }))
+                hidden: [], showsCompacted: true, pieces: found.reversed().map { piece(of: $0) }))
+    }
+
+    /// Shows the committed revisions of a unique_id, newest first, to `visit` until it returns
+    /// false. Sets a failure when the index cannot be read.
+    private func visit(
+        _ uniqueID: [UInt8], into outcome: inout ReplicaOutcome,
+        _ visit: (IndexedRevision) -> Bool
+    ) {
+        let key = ledger.index.key(uniqueID.span, 0..<uniqueID.count)
+        do {
+            try ledger.index.visit(key, withOverlay: false, visit)
+        } catch {
+            outcome.failure = .index(error.reason)
+        }
     }
 
     /// Rows that say of each event of an erased unique_id that it was there.
@@ -202,7 +212,8 @@ extension Replica {
                 let wanted = erased.sequences.filter { $0 >= request.from && $0 < until }
                 pieces = self.pieces(of: wanted)
             } else {
-                pieces = self.pieces(of: uniqueID, from: request.from, until: until)
+                pieces = self.pieces(
+                    of: uniqueID, from: request.from, until: until, into: &outcome)
             }
             next = max(until, request.from)
         } else if request.from < until {
@@ -219,16 +230,12 @@ extension Replica {
 
     /// All revisions of one unique_id in the range, in order.
     private func pieces(
-        of uniqueID: [UInt8], from: Sequence, until: Sequence
+        of uniqueID: [UInt8], from: Sequence, until: Sequence, into outcome: inout ReplicaOutcome
     ) -> [ReadJob.Piece] {
         var pieces: [ReadJob.Piece] = []
-        var next = ledger.index.newest(
-            of: uniqueID.span, 0..<uniqueID.count, withOverlay: false)
-        while let place = next, ledger.index[place].sequence >= from {
-            if ledger.index[place].sequence < until {
-                pieces.append(piece(of: ledger.index[place]))
-            }
-            next = ledger.index.previous(of: place)
+        visit(uniqueID, into: &outcome) { found in
+            if found.sequence >= from, found.sequence < until { pieces.append(piece(of: found)) }
+            return found.sequence >= from
         }
         return pieces.reversed()
     }
@@ -265,18 +272,21 @@ extension Replica {
         return (pieces, next)
     }
 
-    private func piece(of row: RevisionIndex.Row) -> ReadJob.Piece {
+    private func piece(of revision: IndexedRevision) -> ReadJob.Piece {
+        let sequence = revision.sequence
         let location: ReadJob.Location
-        if let place = catalogue.place(of: row.entry) {
-            location = .held(place, cache[row.entry])
-        } else if let place = catalogue.archive.place(holding: row.sequence) {
+        if let index = revision.place?.entry ?? catalogue.index(holding: sequence),
+            let place = catalogue.place(of: index)
+        {
+            location = .held(place, cache[index])
+        } else if let place = catalogue.archive.place(holding: sequence) {
             location = .archived(place, catalogue.archive)
         } else {
-            preconditionFailure("event \(row.sequence) of the index is not in the log")
+            preconditionFailure("event \(sequence) of the index is not in the log")
         }
         return ReadJob.Piece(
             location: location,
-            records: .one(offset: Int(row.recordOffset), sequence: row.sequence))
+            records: .one(offset: revision.place?.offset, sequence: sequence))
     }
 
     private func head(_ id: UInt64, _ result: RowsHead.Outcome, stale: UInt32) -> RowsHead {

@@ -48,6 +48,9 @@ package struct Replica {
     package internal(set) var ledger: Ledger
     package internal(set) var catalogue: Catalogue
     let source: any EntrySource
+    let index: any ArchiveIndex
+    /// The maintainer is at a merge of index tables, or will be.
+    var isMergingIndex = false
     let salts: KeyStream
     let hash = SHA256()
     var leaf = Leaf(hash: SHA256())
@@ -55,6 +58,8 @@ package struct Replica {
     var cache = EntryCache()
     /// The entry that was read back last: answers about one often come in a row.
     var lastRead: Entry?
+    /// The record of it, or of another entry, that was looked for last.
+    var lastRecord: (entry: LogIndex, sequence: Sequence, offset: Int)?
     /// Bytes read back since the turn began.
     var bytesReadInTurn = 0
     var core = Outcome()
@@ -101,11 +106,12 @@ package struct Replica {
     }
 
     /// A node as it starts, from what its disk holds: the state at the newest SEAL whose table is
-    /// whole, or the genesis; entries after it are applied in the first turns. `key` (32 random bytes) is where salts come
-    /// from; `seed` keys elections and the index's hash.
+    /// whole, or the genesis; entries after it are applied in the first turns. `index` has tables
+    /// of the whole archive. `key` (32 random bytes) is where salts come from; `seed` is for
+    /// elections.
     package init(
-        recovered: Recovered, source: any EntrySource, settings: ReplicaSettings, key: [UInt8],
-        seed: UInt64, now: Instant
+        recovered: Recovered, source: any EntrySource, index: any ArchiveIndex,
+        settings: ReplicaSettings, key: [UInt8], seed: UInt64, now: Instant
     ) throws(ReplicaFailure) {
         let catalogue = recovered.catalogue
         precondition(!catalogue.isEmpty, "a log without its genesis entry")
@@ -113,18 +119,19 @@ package struct Replica {
         self.settings = settings
         self.catalogue = catalogue
         self.source = source
+        self.index = index
         salts = KeyStream(key: key)
         fetcher = Fetcher(bytesPerSecond: settings.fetchBytesPerSecond, seed: seed)
-        ledger = try Self.ledger(recovered, source, seed: seed)
+        ledger = try Self.ledger(recovered, source, index)
         let base = catalogue.firstHeldIndex.previous
         var log = LogOutline(
             base: LogPosition(term: catalogue.term(at: base) ?? .zero, index: base))
-        var index = base.next
-        while index <= catalogue.lastIndex {
-            guard let header = catalogue.header(at: index) else { break }
+        var next = base.next
+        while next <= catalogue.lastIndex {
+            guard let header = catalogue.header(at: next) else { break }
             log.append(
                 EntryDescriptor(position: header.position, byteCount: header.byteCount))
-            index = index.next
+            next = next.next
         }
         let voters = ledger.genesis?.members.map(\.id) ?? []
         consensus = Consensus(
@@ -134,20 +141,13 @@ package struct Replica {
     }
 
     private static func ledger(
-        _ recovered: Recovered, _ source: any EntrySource, seed: UInt64
+        _ recovered: Recovered, _ source: any EntrySource, _ index: any ArchiveIndex
     ) throws(ReplicaFailure) -> Ledger {
         if let state = recovered.state {
-            var ledger = try StateTable.decode(
-                state, clusterID: recovered.identity.clusterID, seed: seed)
-            var index = LogIndex(1)
-            while index <= state.seal {
-                let entry = try source.entry(at: index, in: recovered.catalogue.archive)
-                do { try ledger.restoreIndex(entry) } catch { throw .ledger("\(error)") }
-                index = index.next
-            }
-            return ledger
+            return try StateTable.decode(
+                state, clusterID: recovered.identity.clusterID, index: index)
         }
-        var ledger = Ledger(seed: seed)
+        var ledger = Ledger(seed: index.seed, archive: index)
         let first = LogIndex(1)
         let genesis =
             if let place = recovered.catalogue.place(of: first) {

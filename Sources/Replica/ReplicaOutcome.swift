@@ -24,6 +24,8 @@ package enum ReplicaFailure: Error, Sendable {
     case ledger(String)
     /// An entry that this node stored cannot be read back.
     case storage(String)
+    /// A table of the index is damaged. It was removed; the next start builds it again.
+    case index(String)
 }
 
 /// What happened, for the node's log.

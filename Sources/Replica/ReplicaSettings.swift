@@ -38,7 +38,7 @@ package struct ReplicaSettings: Sendable {
         reserveBytes ?? min(10 * UInt64(log.segmentBytes), total / 5)
     }
 
-    /// Bytes below which a follower takes no entries that need a new segment.
+    /// Bytes that a follower leaves free: below them it takes no entries.
     func floor(total: UInt64) -> UInt64 { min(UInt64(log.segmentBytes), total / 32) }
 
     package init() {}

@@ -132,6 +132,49 @@ extension Replica {
         }
     }
 
+    /// The entry with the event, from memory or disk; nil with a failure set when it cannot be read.
+    mutating func entry(holding sequence: Sequence, into outcome: inout ReplicaOutcome) -> Entry? {
+        if let lastRead, lastRead.header.firstSequence <= sequence,
+            sequence < lastRead.header.nextSequence
+        {
+            return lastRead
+        }
+        if let index = catalogue.index(holding: sequence) {
+            return entry(at: index, into: &outcome)
+        }
+        guard let place = catalogue.archive.place(holding: sequence) else {
+            preconditionFailure("event \(sequence) of the index is not in the log")
+        }
+        do {
+            let places = try source.places(of: place, in: catalogue.archive)
+            return entry(at: places.index(holding: sequence), into: &outcome)
+        } catch {
+            outcome.failure = error
+            return nil
+        }
+    }
+
+    /// Where the stored record of an event begins in its entry. Goes on from the record that was
+    /// looked for last when that is in front of it.
+    mutating func offset(of sequence: Sequence, in entry: Entry) throws(EntryDefect) -> Int {
+        let header = entry.header
+        precondition(
+            header.firstSequence <= sequence && sequence < header.nextSequence,
+            "event \(sequence) is not in entry \(header.index)")
+        let bytes = entry.bytes.span
+        var (next, offset) = (header.firstSequence, header.bodyRange.lowerBound)
+        if let lastRecord, lastRecord.entry == header.index, lastRecord.sequence <= sequence {
+            (next, offset) = (lastRecord.sequence, lastRecord.offset)
+        }
+        while next < sequence {
+            offset += try RecordView.byteCount(
+                bytes, at: offset, end: header.bodyRange.upperBound)
+            next = next.advanced(by: 1)
+        }
+        lastRecord = (header.index, sequence, offset)
+        return offset
+    }
+
     /// The time of the entry after `previous`: the wall clock's, but always later than the log.
     func timestamp(after previous: EntryHeader?, wall: Timestamp) -> Timestamp {
         guard let previous else { return wall }

@@ -21,8 +21,16 @@ package enum StateTable {
     }
 
     /// The ledger as it was at the table's SEAL.
+    static func decode(
+        _ file: StateTableFile, clusterID: Identifier, index: any ArchiveIndex
+    ) throws(ReplicaFailure) -> Ledger {
+        try decode(file, clusterID: clusterID, seed: index.seed, archive: index)
+    }
+
+    /// The same with any source of revisions.
     package static func decode(
-        _ file: StateTableFile, clusterID: Identifier, seed: UInt64
+        _ file: StateTableFile, clusterID: Identifier, seed: RevisionKey.Seed,
+        archive: any ArchivedRevisions
     ) throws(ReplicaFailure) -> Ledger {
         let bytes = file.bytes.span
         do {
@@ -34,7 +42,8 @@ package enum StateTable {
                 Identifier(bytes, at: try cursor.take(Identifier.encodedSize).lowerBound)
                     == clusterID
             else { throw ByteDefect(offset: place) }
-            let ledger = try Ledger(state: &cursor, bytes, seed: seed)
+            let ledger = try Ledger(
+                state: &cursor, bytes, seed: seed, archive: archive)
             try cursor.finish()
             guard ledger.applied == file.seal else { throw ByteDefect(offset: cursor.offset) }
             return ledger

@@ -5,24 +5,6 @@ import Records
 // Entries of the archive may have been compacted: where a record was, a stub may be, and what
 // follows has moved.
 
-extension Entry {
-    /// The record or stub of one of the entry's events, looked for from the first.
-    func stored(_ sequence: Sequence) throws(EntryDefect) -> StoredHead {
-        guard sequence >= header.firstSequence, sequence < header.nextSequence else {
-            throw .record(offset: 0)
-        }
-        var offset = header.bodyRange.lowerBound
-        var next = header.firstSequence
-        while true {
-            let stored = try StoredHead(
-                decoding: bytes.span, at: offset, end: header.bodyRange.upperBound)
-            if next == sequence { return stored }
-            offset = stored.range.upperBound
-            next = next.advanced(by: 1)
-        }
-    }
-}
-
 extension Replica {
     /// What to tell of an event of `entry`, from its record or from what a compaction left of it.
     /// `offset`: where the record is, when that is known.
@@ -40,8 +22,8 @@ extension Replica {
         if let offset {
             place = offset
         } else {
-            let stored = try entry.stored(sequence)
-            place = stored.range.lowerBound
+            place = try self.offset(of: sequence, in: entry)
+            let stored = try StoredHead(decoding: bytes, at: place, end: end)
             if stored.resource == .stub || stored.resource == .erased {
                 let stub = try RecordStub(decoding: bytes, in: stored.range)
                 guard case .compacted(let leafEntry, _, let salt, _, _) = stub else {

@@ -97,7 +97,9 @@ package struct Restoration<Source: Disk, Target: Disk> {
             try StateTableFile.load(last, from: source, hash)
         }
         guard let stored,
-            let ledger = try? StateTable.decode(stored, clusterID: parent.clusterID, seed: 0)
+            let ledger = try? StateTable.decode(
+                stored, clusterID: parent.clusterID, seed: RevisionKey.Seed(0),
+                archive: NoRevisions())
         else { throw .noState(file: FileName.state(last.lastIndex)) }
         return ledger
     }
@@ -227,5 +229,14 @@ package struct Restoration<Source: Disk, Target: Disk> {
         _ work: () throws(DiskError) -> Value
     ) throws(RestorationFailure) -> Value {
         do { return try work() } catch { throw .target(error) }
+    }
+}
+
+/// The revisions of a log of which none is looked up.
+final class NoRevisions: ArchivedRevisions {
+    func visit(
+        _ key: RevisionKey, _ visit: (RevisionRow) -> Bool
+    ) throws(IndexDamage) {
+        throw IndexDamage("a restoration looks up no revisions")
     }
 }

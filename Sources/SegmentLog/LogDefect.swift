@@ -28,6 +28,8 @@ package enum LogDefect: Error, Equatable, Sendable {
     case missingManifest(besides: String)
     /// No state table is whole, and history that it covers was compacted.
     case missingState(besides: String)
+    /// A table of the index is damaged. It is removed, and the next start makes it again.
+    case indexTable
     /// The log holds entries of a later term than the stored one: the vote is from the past.
     case voteBehindLog(stored: Term, log: Term)
     /// No persist record is readable.

@@ -136,7 +136,13 @@ package struct LogWriter<D: Disk> {
             try disk.rename(FileName.spare, to: name)
             hasSpare = false
         } else {
-            try disk.create(name, byteCount: settings.segmentBytes)
+            do throws(DiskError) {
+                try disk.create(name, byteCount: settings.segmentBytes)
+            } catch {
+                // On a full disk entries grow the file.
+                guard error.code == DiskError.noSpace else { throw error }
+                try disk.create(name, byteCount: 0)
+            }
         }
         try disk.write([header.encoded], to: name, at: 0)
     }

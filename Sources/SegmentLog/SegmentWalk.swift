@@ -117,7 +117,8 @@ package struct SegmentWalk<D: Disk> {
         hasher?.update(bytes.span, in: (hashed - start)..<bytes.count)
     }
 
-    private func corrupt(_ defect: LogDefect) -> ReadFailure {
+    /// What to say of a defect at the entry that `next` came to last, or could not come to.
+    package func corrupt(_ defect: LogDefect) -> ReadFailure {
         .corrupt(file: file, offset: position, defect: defect)
     }
 }

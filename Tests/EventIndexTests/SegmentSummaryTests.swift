@@ -82,7 +82,11 @@ struct SegmentSummaryTests {
     @Test func `it counts, knows times, and survives its bytes`() throws {
         let entries = try TestSegment().entries
         var summary = SegmentSummary()
-        for entry in entries { try summary.insert(recordsOf: entry) }
+        for entry in entries {
+            // In the middle of other bytes, as in a segment.
+            let bytes = [1, 2, 3] + entry.bytes
+            try summary.insert(recordsOf: entry.header, in: bytes.span, at: 3)
+        }
         summary.finish()
         #expect(summary.auditEventCount == 3 && summary.administrationCount == 1)
         #expect(summary.compactedCount == 1 && summary.erasedCount == 1)

@@ -98,7 +98,10 @@ struct TableTests {
         let disk = SimulatedDisk()
         let segment = try TestSegment()
         var rows = SegmentRows(seed: testSeed)
-        for entry in segment.entries { try rows.append(recordsOf: entry) }
+        for entry in segment.entries {
+            let bytes = [1, 2, 3] + entry.bytes
+            try rows.append(recordsOf: entry.header, in: bytes.span, at: 3)
+        }
         let table = try rows.write(sequences: segment.sequences, disk: disk)
         #expect(table.rowCount == segment.rows.count)
         for row in segment.rows {

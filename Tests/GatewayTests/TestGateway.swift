@@ -12,7 +12,7 @@ import Testing
 /// A gateway's core with a directory of tokens, and a ledger in place of the cluster.
 struct TestGateway {
     var core: GatewayCore
-    private var ledger = Ledger(seed: 3)
+    private var ledger = Ledger(seed: RevisionKey.Seed(3))
     private var nextSequence = Sequence.zero
 
     /// May do everything on `audit_events_fmp`, for planox2.
@@ -84,16 +84,17 @@ struct TestGateway {
         guard let record = try? RecordView(decoding: bytes, at: 0, end: bytes.count) else {
             preconditionFailure("a draft that is no record")
         }
-        switch ledger.judge(record, in: bytes, expected: event.expected) {
+        guard let verdict = try? ledger.judge(record, in: bytes, expected: event.expected) else {
+            preconditionFailure("an index without files is damaged")
+        }
+        switch verdict {
         case .append(let revision):
             ledger.propose(
                 record, in: bytes, recordOffset: 0, entry: LogIndex(1), sequence: sequence,
                 revision: revision)
             nextSequence = sequence.advanced(by: 1)
             return receipt(.appended, revision, sequence)
-        case .duplicate(let place):
-            let row = ledger.index[place]
-            return receipt(.duplicate, row.revision, row.sequence)
+        case .duplicate(let first): return receipt(.duplicate, first.revision, first.sequence)
         case .conflict(let current): return Receipt(verdict: .conflict, revision: current)
         }
     }

@@ -98,7 +98,8 @@ import Testing
             kind: .genesis, term: .zero, after: nil, timestamp: Timestamp(microseconds: 0),
             body: [1, 2])
         refuses(
-            entry, .malformed(LogIndex(1), offset: EntryHeader.encodedSize), by: Ledger(seed: 1))
+            entry, .malformed(LogIndex(1), offset: EntryHeader.encodedSize),
+            by: Ledger(seed: RevisionKey.Seed(1)))
     }
 
     @Test(arguments: [
@@ -121,6 +122,24 @@ import Testing
             var ledger = ledger
             try ledger.apply(entry)
         }
+    }
+
+    // MARK: The archive
+
+    @Test func `a damaged archive is said, and only where it is needed`() throws {
+        let archive = TestArchive()
+        var (ledger, log) = try TestLog.begin(archive: archive)
+        try ledger.apply(log.events([("x", "a", 1)]))
+        try ledger.apply(log.entry(.seal))
+        try ledger.apply(log.events([("y", "a", 1)]))
+        archive.isDamaged = true
+        #expect(try ledger.judge("z", "a") == .append(1), "everything is in memory")
+        ledger.releaseIndex(through: Sequence(1))
+        #expect(ledger.index.firstSequence == Sequence(1))
+        #expect(try ledger.judge("y", "a") == .duplicate(1), "found before the archive is asked")
+        #expect(throws: IndexDamage.self) { try ledger.judge("x", "a") }
+        refuses(
+            log.events([("z", "a", 1)]), .index(IndexDamage("a bad block")), by: ledger)
     }
 
     // MARK: The directory and its answers

@@ -87,7 +87,8 @@ import Testing
         var bytes: [UInt8] = []
         ledger.appendState(to: &bytes)
         var cursor = ByteCursor(0..<bytes.count)
-        let read = try Ledger(state: &cursor, bytes.span, seed: 1)
+        let read = try Ledger(
+            state: &cursor, bytes.span, seed: RevisionKey.Seed(1), archive: TestArchive())
         #expect(cursor.remaining == 0)
         #expect(read.retention == ledger.retention)
         var again: [UInt8] = []
@@ -96,7 +97,8 @@ import Testing
         for count in stride(from: 0, to: bytes.count, by: 7) {
             var cursor = ByteCursor(0..<count)
             #expect(throws: ByteDefect.self) {
-                _ = try Ledger(state: &cursor, bytes.span, seed: 1)
+                _ = try Ledger(
+                    state: &cursor, bytes.span, seed: RevisionKey.Seed(1), archive: TestArchive())
             }
         }
     }
@@ -290,15 +292,5 @@ import Testing
         let order = log3.directory(
             Self.command(4, .erase(uniqueID: Self.id, reason: "in the wrong kind")))
         #expect(throws: Ledger.Defect.self) { try third.apply(order) }
-    }
-
-    @Test func `superseded bits are those of revisions with a later one below the cut`() throws {
-        var (ledger, log) = try begin(seals: 0)
-        try ledger.apply(log.events([("y", "b", 2), ("x", "c", 3), ("z", "a", 1)]))
-        #expect(ledger.index.supersededBits(cut: Sequence(6)) == [0b000111])
-        #expect(ledger.index.supersededBits(cut: Sequence(5)) == [0b000111])
-        #expect(ledger.index.supersededBits(cut: Sequence(4)) == [0b000011])
-        #expect(ledger.index.supersededBits(cut: Sequence(2)) == [0])
-        #expect(ledger.index.supersededBits(cut: .zero) == [])
     }
 }

@@ -21,8 +21,10 @@ struct TestLog {
     init(after last: EntryHeader? = nil) { self.last = last }
 
     /// A ledger that has applied the genesis entry, and the log behind it.
-    static func begin(seed: UInt64 = 7) throws -> (Ledger, TestLog) {
-        var ledger = Ledger(seed: seed)
+    static func begin(
+        seed: UInt64 = 7, archive: TestArchive? = nil
+    ) throws -> (Ledger, TestLog) {
+        var ledger = Ledger(seed: RevisionKey.Seed(seed), archive: archive)
         var log = TestLog()
         try ledger.apply(log.genesis())
         return (ledger, log)
@@ -86,10 +88,51 @@ struct TestLog {
     }
 }
 
+/// A verdict as a test writes it down.
+enum TestVerdict: Equatable {
+    case append(UInt32)
+    /// Of the event with this sequence.
+    case duplicate(UInt64)
+    case conflict(current: UInt32)
+}
+
 extension Ledger {
-    func judge(_ id: String, _ content: String = "a", expected: UInt32? = nil) throws -> Verdict {
+    func judge(
+        _ id: String, _ content: String = "a", expected: UInt32? = nil
+    ) throws -> TestVerdict {
         let record = TestLog.record(id, content)
         let view = try RecordView(decoding: record.span, at: 0, end: record.count)
-        return judge(view, in: record.span, expected: expected.map { Revision($0) })
+        switch try judge(view, in: record.span, expected: expected.map { Revision($0) }) {
+        case .append(let revision): return .append(revision.value)
+        case .duplicate(let first): return .duplicate(first.sequence.value)
+        case .conflict(let current): return .conflict(current: current.value)
+        }
+    }
+
+    /// The revisions of an id, newest first.
+    func revisions(_ id: String, withOverlay: Bool = false) throws -> [IndexedRevision] {
+        var found: [IndexedRevision] = []
+        let bytes = Array(id.utf8)
+        let key = index.key(bytes.span, 0..<bytes.count)
+        try index.visit(key, withOverlay: withOverlay) { revision in
+            found.append(revision)
+            return true
+        }
+        return found
+    }
+}
+
+/// Archived revisions in memory.
+final class TestArchive: ArchivedRevisions {
+    var rows: [RevisionRow] = []
+    var isDamaged = false
+
+    func visit(
+        _ key: RevisionKey, _ visit: (RevisionRow) -> Bool
+    ) throws(IndexDamage) {
+        guard !isDamaged else { throw IndexDamage("a bad block") }
+        for row in rows.reversed() where row.key == key {
+            guard visit(row) else { return }
+        }
     }
 }

@@ -14,19 +14,19 @@ import Testing
         return ledger
     }
 
-    static let table: [(id: String, content: String, expected: UInt32?, verdict: Ledger.Verdict)] =
+    static let table: [(id: String, content: String, expected: UInt32?, verdict: TestVerdict)] =
         [
             // A unique_id that is not there.
-            ("new", "a", nil, .append(Revision(1))),
-            ("new", "a", 0, .append(Revision(1))),
-            ("new", "a", 1, .conflict(current: Revision(0))),
-            ("new", "a", 4, .conflict(current: Revision(0))),
+            ("new", "a", nil, .append(1)),
+            ("new", "a", 0, .append(1)),
+            ("new", "a", 1, .conflict(current: 0)),
+            ("new", "a", 4, .conflict(current: 0)),
             // New content.
-            ("x", "d", nil, .append(Revision(5))),
-            ("x", "d", 4, .append(Revision(5))),
-            ("x", "d", 0, .conflict(current: Revision(4))),
-            ("x", "d", 3, .conflict(current: Revision(4))),
-            ("x", "d", 5, .conflict(current: Revision(4))),
+            ("x", "d", nil, .append(5)),
+            ("x", "d", 4, .append(5)),
+            ("x", "d", 0, .conflict(current: 4)),
+            ("x", "d", 3, .conflict(current: 4)),
+            ("x", "d", 5, .conflict(current: 4)),
             // The current content: equality is judged before expected_revision.
             ("x", "c", nil, .duplicate(4)),
             ("x", "c", 4, .duplicate(4)),
@@ -40,10 +40,10 @@ import Testing
             ("x", "b", nil, .duplicate(1)),
             ("x", "b", 2, .duplicate(1)),
             // An older content with the current revision named is a wish to go back.
-            ("x", "a", 4, .append(Revision(5))),
-            ("x", "b", 4, .append(Revision(5))),
+            ("x", "a", 4, .append(5)),
+            ("x", "b", 4, .append(5)),
             // Contents of other ids do not matter.
-            ("once", "b", nil, .append(Revision(2))),
+            ("once", "b", nil, .append(2)),
             ("once", "a", 1, .duplicate(2)),
             ("once", "a", 0, .duplicate(2)),
         ]
@@ -54,12 +54,11 @@ import Testing
         #expect(try ledger().judge(id, content, expected: expected) == verdict)
     }
 
-    @Test func `the row of a duplicate has its first numbers`() throws {
-        let ledger = try ledger()
-        let row = ledger.index[3]
-        #expect(row.sequence == Sequence(3))
-        #expect(row.revision == Revision(3))
-        #expect(row.entry == LogIndex(2))
-        #expect(ledger.index[4].entry == LogIndex(3))
+    @Test func `a revision has the numbers and the place that it was appended with`() throws {
+        let found = try ledger().revisions("x")
+        #expect(found.map(\.sequence.value) == [4, 3, 1, 0])
+        #expect(found.map(\.revision.value) == [4, 3, 2, 1])
+        #expect(found.map { $0.place?.entry } == [3, 2, 2, 2].map { LogIndex($0) })
+        #expect(found.last?.place?.offset == EntryHeader.encodedSize)
     }
 }

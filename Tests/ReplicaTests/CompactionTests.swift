@@ -317,6 +317,14 @@ struct CompactionMajorityTests {
         #expect(node.replica.ledger.retention.lastResult?.outcome == .noMajority)
     }
 
+    @Test func `an open compaction keeps no node awake without pause`() throws {
+        var (node, _) = try begin()
+        node.turn()
+        #expect(node.replica.nextDeadline() > node.now)
+        node.stepDown()
+        #expect(node.replica.nextDeadline() > node.now)
+    }
+
     @Test func `reports are made to a new leader again`() throws {
         var (node, open) = try begin()
         node.stepDown()

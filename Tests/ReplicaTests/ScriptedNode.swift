@@ -1,6 +1,7 @@
 import Bytes
 import Consensus
 import Crypto
+import EventIndex
 import Maintenance
 import PeerWire
 import Records
@@ -53,12 +54,16 @@ struct ScriptedNode {
         self.settings = settings
         let recovered = try LogDirectory.recover(
             disk: disk, clusterID: Self.cluster, settings: settings.log)
+        let index = try IndexTables.start(
+            recovered.catalogue.archive, disk: disk, seed: RevisionKey.Seed(3))
         replica = try Replica(
-            recovered: recovered, source: ArchiveSource(disk: disk), settings: settings,
+            recovered: recovered, source: ArchiveSource(disk: disk),
+            index: DiskArchiveIndex(index.tables, disk: disk), settings: settings,
             key: [UInt8](repeating: 5, count: 32), seed: 3, now: now)
         writer = LogWriter(disk: disk, settings: settings.log, recovered: recovered)
         persist = PersistWriter(disk: disk, recovered: recovered)
-        maintainer = Maintainer(disk: disk, manifest: recovered.catalogue.archive)
+        maintainer = Maintainer(
+            disk: disk, manifest: recovered.catalogue.archive, tables: index.tables)
     }
 
     // MARK: Turns

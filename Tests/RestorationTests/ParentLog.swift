@@ -25,7 +25,7 @@ func genesis(_ cluster: Identifier, token: UInt64, at time: Int64 = 1_000) -> En
 struct ParentLog {
     let disk = SimulatedDisk()
     private(set) var manifest = Manifest(clusterID: parentCluster)
-    private(set) var ledger = Ledger(seed: 1)
+    private(set) var ledger = Ledger(seed: RevisionKey.Seed(1))
     private var last: EntryHeader?
     private var header = SegmentHeader(clusterID: parentCluster, after: nil)
     private var bytes: [UInt8] = []

@@ -65,7 +65,9 @@ struct RestorationTests {
     }
 
     private func ledger(_ recovered: Recovered) throws -> Ledger {
-        try StateTable.decode(try #require(recovered.state), clusterID: childCluster, seed: 0)
+        try StateTable.decode(
+            try #require(recovered.state), clusterID: childCluster, seed: RevisionKey.Seed(0),
+            archive: NoRevisions())
     }
 
     private func damage(_ disk: SimulatedDisk) throws -> [Damage] {

@@ -1,3 +1,4 @@
+import EventIndex
 import Linux
 import Maintenance
 import SegmentLog
@@ -13,13 +14,13 @@ final class MaintenanceThread: Sendable {
     /// Starts the thread. `report` is called on it with what came of each task, or a failure, after
     /// which nothing more is done.
     init(
-        directory: String, manifest: Manifest, report: @escaping Report
+        directory: String, manifest: Manifest, index: IndexTables, report: @escaping Report
     ) throws(SystemError) {
         let tasks = try Mailbox<MaintenanceTask?>(isBlocking: true)
         let ended = try Mailbox<Bool>(isBlocking: true)
         (self.tasks, self.ended) = (tasks, ended)
         let disk = try DirectoryDisk(path: directory)
-        let initial = Maintainer(disk: disk, manifest: manifest)
+        let initial = Maintainer(disk: disk, manifest: manifest, tables: index)
         let thread = try Thread.start(name: "maintenance") {
             do throws(ReadFailure) {
                 try Self.run(initial, tasks, report)

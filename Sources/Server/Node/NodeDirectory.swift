@@ -1,5 +1,9 @@
+import Bytes
 import Consensus
+import Crypto
+import EventIndex
 import Linux
+import Maintenance
 package import Records
 import SegmentLog
 
@@ -73,5 +77,25 @@ package enum NodeDirectory {
                 "\(path) has no genesis entry: run `daybook init node` again")
         }
         return recovered
+    }
+
+    /// Opens the tables of the index, and makes those that are missing or damaged again.
+    static func openIndex(
+        _ path: String, of archive: Manifest, _ log: ServerLog
+    ) throws -> IndexTables {
+        let bytes = RandomBytes.make(count: RevisionKey.byteCount)
+        let seed = RevisionKey.Seed(
+            high: bytes.span.littleEndian(at: 0), low: bytes.span.littleEndian(at: 8))
+        let start = try IndexTables.start(
+            archive, disk: try DirectoryDisk(path: path), seed: seed)
+        for damage in start.damaged {
+            log.write(.warning, "removed a damaged index table", [("found", "\(damage)")])
+        }
+        for range in start.rebuilt {
+            log.write(
+                .info, "built the index again",
+                [("first", "\(range.lowerBound)"), ("next", "\(range.upperBound)")])
+        }
+        return start.tables
     }
 }

@@ -89,10 +89,14 @@ package final class NodeServer {
         handshake = Handshake(
             role: .node, clusterID: recovered.identity.clusterID, node: recovered.identity.nodeID,
             incarnation: recovered.identity.incarnation)
+        let index = try NodeDirectory.openIndex(
+            configuration.directory, of: recovered.catalogue.archive, log)
         replica = try Replica(
             recovered: recovered,
             source: ArchiveSource(
                 disk: try DirectoryDisk(path: configuration.directory)),
+            index: DiskArchiveIndex(
+                index, disk: try DirectoryDisk(path: configuration.directory)),
             settings: configuration.settings, key: RandomBytes.make(count: KeyStream.keyByteCount),
             seed: RandomBytes.makeSeed(), now: Self.now)
         logThread = try LogThread(
@@ -105,7 +109,8 @@ package final class NodeServer {
             }
         }
         maintenance = try MaintenanceThread(
-            directory: configuration.directory, manifest: recovered.catalogue.archive
+            directory: configuration.directory, manifest: recovered.catalogue.archive,
+            index: index
         ) { inbox.put(.maintained($0)) }
         reader = try ReaderThread(directory: configuration.directory) { inbox.put(.read($0)) }
         let own = replica.members.first { $0.id == recovered.identity.nodeID }
@@ -163,13 +168,13 @@ package final class NodeServer {
             let timeout = wantsTurn ? 0 : deadline.nanoseconds(since: now)
             try poller.wait(timeoutNanoseconds: timeout, into: &ready)
             let turn = Self.now
+            try measureDisk(now: turn)
             for event in ready { take(event, now: turn) }
             messages.removeAll(keepingCapacity: true)
             inbox.take(into: &messages)
             for message in messages { try take(message, now: turn) }
             listener?.resume(poller, token: Self.listenToken, now: turn)
             openLinks(now: turn)
-            try measureDisk(now: turn)
             replica.endTurn(now: turn, wall: Self.wall, into: &outcome)
             wantsTurn = outcome.wantsTurn
             try carryOut(now: turn)

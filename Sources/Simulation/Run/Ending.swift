@@ -122,6 +122,8 @@ extension Simulation {
     }
 
     private var hasConverged: Bool {
+        // One that opens its files anew is waited for.
+        guard nodes.allSatisfy({ $0.isRunning || resting[$0.place] }) else { return false }
         let replicas = live.compactMap(\.replica)
         guard let first = replicas.first else { return false }
         return replicas.allSatisfy { replica in

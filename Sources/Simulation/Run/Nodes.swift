@@ -30,6 +30,11 @@ extension Simulation {
                 throw Violation("node \(node.id) does not start: \(failure)")
             }
             return startAgain(node)
+        } catch let failure as ReadFailure {
+            guard case .disk = failure else {
+                throw Violation("node \(node.id) has no index: \(failure)")
+            }
+            return startAgain(node)
         } catch is DiskError {
             return startAgain(node)
         } catch let failure as ReplicaFailure {
@@ -145,6 +150,8 @@ extension Simulation {
         do {
             report = try process.maintainer.perform(task)
         } catch {
+            // After an error a maintainer does nothing more.
+            process.maintenance = []
             node.process = process
             note("node \(node.id): \(error)")
             guard case .disk = error else {

@@ -1,6 +1,7 @@
 import Bytes
 import Consensus
 import Crypto
+import EventIndex
 import Maintenance
 import PeerWire
 import Records
@@ -69,16 +70,20 @@ final class SimulatedNode {
             disk: disk, clusterID: cluster, settings: settings.log)
         var key: [UInt8] = []
         for _ in 0..<4 { key.append(littleEndian: random.next()) }
+        let index = try IndexTables.start(
+            recovered.catalogue.archive, disk: disk, seed: RevisionKey.Seed(random.next()))
         let replica = try Replica(
-            recovered: recovered, source: ArchiveSource(disk: disk), settings: settings,
-            key: key, seed: random.next(), now: now)
+            recovered: recovered, source: ArchiveSource(disk: disk),
+            index: DiskArchiveIndex(index.tables, disk: disk), settings: settings, key: key,
+            seed: random.next(), now: now)
         var writer = LogWriter(disk: disk, settings: settings.log, recovered: recovered)
         try writer.prepareNext()
         life += 1
         process = Process(
             replica: replica, writer: writer,
             persist: PersistWriter(disk: disk, recovered: recovered),
-            maintainer: Maintainer(disk: disk, manifest: recovered.catalogue.archive))
+            maintainer: Maintainer(
+                disk: disk, manifest: recovered.catalogue.archive, tables: index.tables))
     }
 
     /// Ends the process inside whatever the log writer was at; then the disk loses what a loss of

@@ -1,4 +1,5 @@
 import Crypto
+import EventIndex
 import JSON
 import Linux
 import Maintenance
@@ -119,7 +120,9 @@ enum RestoreCommand {
     private static func describe(
         _ manifest: Manifest, on disk: DirectoryDisk, _ path: String
     ) throws(CommandFailure) {
-        var maintainer = Maintainer(disk: disk, manifest: manifest)
+        // The index is built by the first start.
+        var maintainer = Maintainer(
+            disk: disk, manifest: manifest, tables: IndexTables(seed: RevisionKey.Seed(0)))
         var before: SegmentDescriptor?
         for segment in manifest.segments {
             do throws(ReadFailure) {

@@ -1,0 +1,155 @@
+import Bytes
+import EventIndex
+import Ledger
+import Maintenance
+import PeerWire
+import Records
+import SegmentLog
+import Testing
+
+@testable import Replica
+@testable import Simulation
+
+/// One node whose segments are small, so that most of what it has is in the archive.
+struct ArchiveIndexTests {
+    private func node(events count: Int) throws -> ScriptedNode {
+        var node = try ScriptedNode(members: 1, segmentBytes: 2_048)
+        try node.lead()
+        try append(0..<count, to: &node, batch: 1)
+        return node
+    }
+
+    /// Posts one event after the other, each in an entry of its own; every third id comes again
+    /// with another content.
+    private func append(_ numbers: Range<Int>, to node: inout ScriptedNode, batch: UInt64) throws {
+        for number in numbers {
+            try node.submit(batch + UInt64(number), [event(number)])
+            node.turn()
+            try node.write()
+        }
+    }
+
+    private func event(_ number: Int) -> ScriptedNode.Event {
+        ScriptedNode.Event(id: "id \(number / 3 * 2 + number % 3 % 2)", note: number)
+    }
+
+    /// Whether everything is recognised, with the first answer, and read.
+    private func check(_ node: inout ScriptedNode, events count: Int, first: [Receipt]) throws {
+        var again: [Receipt] = []
+        for number in 0..<count {
+            try node.submit(10_000 + UInt64(number), [event(number)])
+            node.turn()
+            try node.write()
+            again += try node.answers().flatMap(\.receipts)
+        }
+        try #require(again.count == count)
+        for (answer, first) in zip(again, first) {
+            #expect(answer.verdict == .duplicate)
+            #expect(answer.sequence == first.sequence && answer.revision == first.revision)
+            #expect(answer.salt == first.salt && answer.leafHash == first.leafHash)
+            #expect(answer.recordedAt == first.recordedAt)
+        }
+        for number in 0..<count {
+            node.query(
+                UInt64(number),
+                .event(
+                    uniqueID: Array(event(number).id.utf8), revision: nil, history: true))
+            node.turn()
+            let answer = try #require(try node.rows().first)
+            let expected = (0..<count).filter { event($0).id == event(number).id }
+            #expect(answer.rows.map { Int($0.sequence.value) } == expected)
+        }
+    }
+
+    @Test func `archived events are recognised and read, before and after a restart`() throws {
+        var node = try node(events: 120)
+        let first = try node.answers().flatMap(\.receipts)
+        #expect(first.count == 120 && first.allSatisfy { $0.verdict == .appended })
+        let index = node.replica.ledger.index
+        #expect(node.replica.catalogue.archive.segments.count >= 12)
+        #expect(index.count < 20, "only the tail is in memory")
+        #expect(index.firstSequence == node.replica.catalogue.archive.nextSequence)
+        try check(&node, events: 120, first: first)
+
+        var again = try ScriptedNode(
+            on: SimulatedDisk(copying: node.disk), settings: node.settings)
+        #expect(again.replica.ledger.index.count == 0)
+        try again.lead()
+        try check(&again, events: 120, first: first)
+    }
+
+    @Test func `tables are merged and their inputs removed while the node goes on`() throws {
+        let node = try node(events: 120)
+        let tables = try node.disk.list().filter { $0.hasSuffix(".index") }
+        let opened = try IndexTables.open(
+            disk: SimulatedDisk(copying: node.disk),
+            through: node.replica.catalogue.archive.nextSequence, seed: RevisionKey.Seed(1))
+        #expect(opened.missing.isEmpty && opened.damaged.isEmpty)
+        #expect(opened.tables.tables.map(\.file) == tables)
+        #expect(opened.tables.tables.contains { $0.level > 0 })
+        #expect(opened.tables.nextMerge() == nil)
+    }
+
+    @Test func `missing and damaged tables are made again from the segments`() throws {
+        var node = try node(events: 120)
+        let first = try node.answers().flatMap(\.receipts)
+        let disk = SimulatedDisk(copying: node.disk)
+        let tables = try disk.list().filter { $0.hasSuffix(".index") }
+        #expect(tables.count > 2)
+        disk.flipBit(8 * 40, of: tables[0])
+        try disk.remove(tables[tables.count - 1])
+        var again = try ScriptedNode(on: disk, settings: node.settings)
+        try again.lead()
+        try check(&again, events: 120, first: first)
+    }
+
+    @Test func `a bad block stops the node, which removes the table and starts without it`() throws
+    {
+        var node = try node(events: 120)
+        let first = try node.answers().flatMap(\.receipts)
+        let table = try #require(try node.disk.list().first { $0.hasSuffix(".index") })
+        let byteCount = node.disk.contents(of: table)?.count ?? 0
+        for block in stride(from: 8_192, to: byteCount, by: 4_096) {
+            node.disk.flipBit(8 * (block + 8), of: table)
+        }
+        node.query(
+            1, .event(uniqueID: Array(event(0).id.utf8), revision: nil, history: true))
+        node.replica.endTurn(
+            now: node.now, wall: Timestamp(microseconds: 0), into: &node.outcome)
+        guard case .index(let reason) = node.outcome.failure else {
+            Issue.record("\(String(describing: node.outcome.failure))")
+            return
+        }
+        #expect(reason.contains(table))
+        var again = try ScriptedNode(
+            on: SimulatedDisk(copying: node.disk), settings: node.settings)
+        try again.lead()
+        try check(&again, events: 120, first: first)
+    }
+
+    @Test func `a full disk delays a merge and nothing else`() throws {
+        let disk = SimulatedDisk()
+        var tables = IndexTables(seed: RevisionKey.Seed(1))
+        for place in UInt64(0)..<8 {
+            let range = Sequence(place * 10)..<Sequence(place * 10 + 10)
+            _ = tables.adopt(try SegmentRows(seed: tables.seed).write(sequences: range, disk: disk))
+        }
+        let before = try disk.list()
+        var maintainer = Maintainer(
+            disk: disk, manifest: Manifest(clusterID: ScriptedNode.cluster), tables: tables)
+        for operation in 0..<5 {
+            disk.plan(.noSpace, at: disk.operationCount + operation)
+            #expect(try maintainer.perform(.mergeIndex) == .merged(nil))
+            #expect(try disk.list() == before)
+        }
+        guard case .merged(let table?) = try maintainer.perform(.mergeIndex) else {
+            Issue.record("nothing was merged when there was room")
+            return
+        }
+        let inputs = tables.adopt(table).map(\.file)
+        #expect(inputs == before)
+        #expect(try maintainer.perform(.removeTables(inputs)) == .done)
+        #expect(try disk.list() == [table.file])
+        #expect(try maintainer.perform(.mergeIndex) == .merged(nil))
+    }
+}
