@@ -147,7 +147,7 @@ let package = Package(
         tests(
             of: "Simulation",
             imports: ["Bytes", "Crypto", "Ledger", "PeerWire", "Records", "SegmentLog"]),
-        tests(of: "daybook", imports: ["JSON", "Linux", "SegmentInspection"]),
+        tests(of: "daybook", imports: ["JSON", "Linux", "Replica", "SegmentInspection"]),
         tests(
             of: "Server",
             imports: [

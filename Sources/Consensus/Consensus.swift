@@ -92,6 +92,8 @@ package struct Consensus: Sendable {
 
 extension Consensus {
     package var term: Term { vote.term }
+    /// The term that this node promised and will remember.
+    package var durableTerm: Term { durableVote.term }
 
     package var standing: Standing { Standing(role: role, term: vote.term, leader: leader) }
 

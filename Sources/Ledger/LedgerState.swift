@@ -23,7 +23,7 @@ extension Ledger {
     /// there, or further; `seed` is that of their keys.
     package init(
         state cursor: inout ByteCursor, _ bytes: Span<UInt8>, seed: RevisionKey.Seed,
-        archive: any ArchivedRevisions
+        archive: (any ArchivedRevisions)?
     ) throws(ByteDefect) {
         self.init(seed: seed, archive: archive)
         applied = LogIndex(try cursor.integer(bytes))

@@ -56,6 +56,11 @@ package final class DirectoryDisk: Disk {
     package func create(_ name: String, byteCount: Int) throws(DiskError) {
         precondition(byteCount >= 0, "a file of \(byteCount) bytes")
         precondition(!isReadOnly, "create \(name) in a directory that is only read")
+        // Zeros that turn out not to fit would take the last room from others' writes meanwhile.
+        let free = try freeByteCount()
+        guard byteCount == 0 || byteCount + byteCount / 8 < free else {
+            throw DiskError(operation: "create", file: name, code: ENOSPC)
+        }
         let flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC
         let number = unsafe openat(directory.number, checkedName(name), flags, 0o600 as mode_t)
         let file = FileDescriptor(adopting: try checkErrno(number, "create", name))

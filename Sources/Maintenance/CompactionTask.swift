@@ -7,6 +7,8 @@ package enum CompactionTask: Equatable, Sendable {
     /// Makes the output of one input, beside it. `before` is the segment in front of the input.
     case make(
         input: SegmentDescriptor, before: SegmentDescriptor?, rules: CompactionRules)
+    /// Says what would become of the segment at this place of the manifest. Writes nothing.
+    case plan(place: Int, rules: CompactionRules)
     /// The manifest names the outputs instead of the inputs from now on.
     case swap(compaction: LogIndex, outputs: [SegmentDescriptor])
     /// Files of segments that the archive covers and the manifest does not name are removed.
@@ -20,6 +22,10 @@ package enum CompactionTaskReport: Equatable, Sendable {
     /// The input is damaged.
     case failed(compaction: LogIndex, ReadFailure)
     case swapped(compaction: LogIndex, Manifest)
+    /// nil where the manifest has no such place.
+    case planned(SegmentDescriptor?, SegmentTally)
+    /// The segment is damaged.
+    case unplanned(ReadFailure)
     case swept
 }
 
@@ -30,6 +36,8 @@ extension Maintainer {
         switch task {
         case .make(let input, let before, let rules):
             return try make(input, before, rules, supersededBits(for: rules))
+        case .plan(let place, let rules):
+            return try plan(place, rules, supersededBits(for: rules))
         case .swap(let compaction, let outputs):
             if manifest.compactedThrough < compaction {
                 var next = manifest
@@ -58,6 +66,23 @@ extension Maintainer {
         } catch {
             guard case .corrupt = error else { throw error }
             return .failed(compaction: rules.compaction, error)
+        }
+    }
+
+    private func plan(
+        _ place: Int, _ rules: CompactionRules, _ superseded: SupersededBits
+    ) throws(ReadFailure) -> CompactionTaskReport {
+        let segments = manifest.segments
+        guard place < segments.count else { return .planned(nil, SegmentTally()) }
+        do {
+            let tally = try SegmentCompaction(
+                disk: disk, input: segments[place], after: place > 0 ? segments[place - 1] : nil,
+                rules: rules, superseded: superseded
+            ).plan()
+            return .planned(segments[place], tally)
+        } catch {
+            guard case .corrupt = error else { throw error }
+            return .unplanned(error)
         }
     }
 

@@ -16,6 +16,8 @@ package struct Maintainer<D: Disk> {
     var merge: TableMerge?
     /// The bits of the cut that was needed last.
     var superseded: (cut: Sequence, bits: SupersededBits)?
+    /// What was scrubbed last.
+    var scrubbing: (segment: SegmentDescriptor, digests: ChunkDigests)?
 
     /// Goes on from the manifest that recovery found, and the tables of its index.
     package init(disk: D, manifest: Manifest, tables: IndexTables) {
@@ -54,6 +56,8 @@ package struct Maintainer<D: Disk> {
                 for file in files { try disk.remove(file) }
             }
             return .done
+        case .scrub(let segment, let previous, let chunks):
+            return try scrub(segment, after: previous, chunks)
         case .compaction(let task): return .compaction(try perform(task))
         }
     }
@@ -119,21 +123,8 @@ package struct Maintainer<D: Disk> {
     private func survey(
         _ file: String, _ digests: ChunkDigests
     ) throws(ReadFailure) -> [Int] {
-        var bad: [Int] = []
+        let bad = try survey(file, digests, digests.chunks.indices)
         try onDisk { disk throws(DiskError) in
-            guard try disk.byteCount(of: file) != nil else {
-                bad = Array(digests.chunks.indices)
-                return
-            }
-            for number in digests.chunks.indices {
-                let range = digests.range(of: number)
-                let bytes = try disk.read(file, at: range.lowerBound, count: range.count)
-                let isGood =
-                    bytes.count == range.count
-                    && ChunkDigests.digest(bytes.span, in: 0..<bytes.count, hash)
-                        == digests.chunks[number]
-                if !isGood { bad.append(number) }
-            }
             if bad.isEmpty, try disk.byteCount(of: file) != digests.byteCount {
                 try disk.resize(file, byteCount: digests.byteCount)
             }

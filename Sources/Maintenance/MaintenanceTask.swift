@@ -22,6 +22,8 @@ package enum MaintenanceTask: Equatable, Sendable {
     case mergeIndex
     /// Files of index tables that were merged, and that nobody uses any more, are removed.
     case removeTables([String])
+    /// Chunks of an archived segment are held against their digests.
+    case scrub(SegmentDescriptor, after: SegmentDescriptor?, chunks: Range<Int>)
     case compaction(CompactionTask)
 }
 
@@ -59,6 +61,8 @@ package enum MaintenanceReport: Equatable, Sendable {
     /// A merge is finished, and its inputs are not removed yet; nil when there is none to do, or no
     /// room for it.
     case merged(IndexTable?)
+    /// What was read of the segment ends before chunk `through`.
+    case scrubbed(SegmentDescriptor, through: Int, byteCount: Int, isGood: Bool)
     case compaction(CompactionTaskReport)
     case done
 }

@@ -9,6 +9,11 @@ package struct ClusterCommand: Equatable, Sendable {
         case transfer(to: NodeID)
         /// All that was acknowledged is to be in sealed segments.
         case seal
+        /// What such an order would do, from the segment at this place of the archive on. Changes
+        /// nothing.
+        case estimate(CompactionOrder, from: UInt64)
+        /// The legal holds behind this unique_id. Changes nothing.
+        case holds(after: [UInt8])
     }
 
     package let id: UInt64
@@ -28,7 +33,11 @@ package struct ClusterCommand: Equatable, Sendable {
         author = TokenID(try cursor.integer(bytes))
         switch try cursor.integer(bytes, as: UInt8.self) {
         case 1: action = .transfer(to: NodeID(try cursor.integer(bytes)))
-        case 2: action = .seal
+        case 2:
+            let order = try CompactionOrder(&cursor, bytes)
+            action = .estimate(order, from: try cursor.integer(bytes))
+        case 3: action = .holds(after: bytes.copy(try cursor.counted(bytes)))
+        case 4: action = .seal
         default: throw ByteDefect(offset: cursor.offset - 1)
         }
         try cursor.finish()
@@ -41,7 +50,14 @@ package struct ClusterCommand: Equatable, Sendable {
         case .transfer(let node):
             payload.append(1)
             payload.append(littleEndian: node.value)
-        case .seal: payload.append(2)
+        case .estimate(let order, let place):
+            payload.append(2)
+            order.append(to: &payload)
+            payload.append(littleEndian: place)
+        case .holds(let uniqueID):
+            payload.append(3)
+            payload.append(counted: uniqueID)
+        case .seal: payload.append(4)
         }
     }
 }
@@ -62,6 +78,8 @@ package struct ClusterReply: Equatable, Sendable {
         case lagging = 5
         /// It was begun, and given up when its time was over.
         case abandoned = 6
+        /// A segment of the leader's archive is damaged.
+        case damaged = 7
     }
 
     package enum Outcome: Equatable, Sendable {
@@ -69,6 +87,8 @@ package struct ClusterReply: Equatable, Sendable {
         case leads(NodeID, Term)
         /// The newest SEAL is this entry, committed; events from this sequence on are behind it.
         case sealed(through: LogIndex, next: Sequence)
+        case estimate(CompactionEstimate)
+        case holds(HoldsPage)
         /// `detail` is a sentence for people.
         case refused(Reason, detail: String)
         /// Nothing was begun: this node does not lead.
@@ -97,11 +117,13 @@ package struct ClusterReply: Equatable, Sendable {
                 throw ByteDefect(offset: cursor.offset - 1)
             }
             outcome = .refused(reason, detail: try cursor.text(bytes))
-        case 4:
+        case 6:
             let seal = LogIndex(try cursor.integer(bytes))
             outcome = .sealed(through: seal, next: Sequence(try cursor.integer(bytes)))
         case 2: outcome = .none
         case 3: outcome = .unknown
+        case 4: outcome = .estimate(try CompactionEstimate(&cursor, bytes))
+        case 5: outcome = .holds(try HoldsPage(&cursor, bytes))
         default: throw ByteDefect(offset: cursor.offset - 1)
         }
         try cursor.finish()
@@ -115,7 +137,7 @@ package struct ClusterReply: Equatable, Sendable {
             payload.append(littleEndian: node.value)
             payload.append(littleEndian: term.value)
         case .sealed(let seal, let next):
-            payload.append(4)
+            payload.append(6)
             payload.append(littleEndian: seal.value)
             payload.append(littleEndian: next.value)
         case .refused(let reason, let detail):
@@ -123,6 +145,12 @@ package struct ClusterReply: Equatable, Sendable {
             payload.append(counted: detail)
         case .none: payload.append(2)
         case .unknown: payload.append(3)
+        case .estimate(let estimate):
+            payload.append(4)
+            estimate.append(to: &payload)
+        case .holds(let page):
+            payload.append(5)
+            page.append(to: &payload)
         }
     }
 }

@@ -13,6 +13,8 @@ package enum FetchItem: Equatable, Sendable {
     case chunk(SegmentName, number: UInt32)
     /// An entry of this checksum at this place in the log.
     case entry(LogIndex, checksum: UInt32)
+    /// The entry at this place in the log, if it is committed.
+    case committedEntry(LogIndex)
 }
 
 /// Names a file of the archive; whether it is the right one, its digest says.
@@ -50,6 +52,7 @@ package struct Fetch: Equatable, Sendable {
         case 3: item = .chunkDigests(name)
         case 4: item = .chunk(name, number: second)
         case 5: item = .entry(index, checksum: first)
+        case 6: item = .committedEntry(index)
         default: throw ByteDefect(offset: payload.lowerBound + 8)
         }
         try cursor.finish()
@@ -64,6 +67,7 @@ package struct Fetch: Equatable, Sendable {
             case .chunkDigests(let name): (3, name.firstIndex, name.generation, 0)
             case .chunk(let name, let number): (4, name.firstIndex, name.generation, number)
             case .entry(let index, let checksum): (5, index, checksum, 0)
+            case .committedEntry(let index): (6, index, 0, 0)
             }
         payload.append(kind)
         payload.append(littleEndian: index.value)
@@ -76,9 +80,10 @@ package struct Fetch: Equatable, Sendable {
 package struct Fetched: Equatable, Sendable {
     package enum Outcome: UInt8, Sendable {
         case found = 1
-        /// The peer never had it, or has something else in its place.
+        /// The peer never had it, or has something else in its place. About an entry, the bytes are
+        /// the term that the peer has durably promised.
         case absent = 2
-        /// The peer had it, and cannot read it any more.
+        /// The peer had it, and cannot read it any more, or cannot tell.
         case damaged = 3
     }
 
@@ -100,6 +105,12 @@ package struct Fetched: Equatable, Sendable {
         }
         self.outcome = outcome
         self.bytes = bytes.copy(try cursor.take(cursor.remaining))
+    }
+
+    /// Of an entry that is absent; nil in other answers.
+    package var promisedTerm: Term? {
+        guard outcome == .absent, bytes.count == 8 else { return nil }
+        return Term(bytes.span.littleEndian(at: 0))
     }
 
     package func append(to payload: inout [UInt8]) {

@@ -66,6 +66,8 @@ package struct StorageStatus: Equatable, Sendable {
     package var segments: UInt32 = 0
     /// The last entry of the archive.
     package var archivedThrough = LogIndex.zero
+    package var care = ArchiveCare()
+    package var compaction = CompactionStatus()
 
     package init() {}
 
@@ -80,6 +82,8 @@ package struct StorageStatus: Equatable, Sendable {
         bytesPerDay = try cursor.integer(bytes)
         segments = try cursor.integer(bytes)
         archivedThrough = LogIndex(try cursor.integer(bytes))
+        care = try ArchiveCare(&cursor, bytes)
+        compaction = try CompactionStatus(&cursor, bytes)
     }
 
     func append(to payload: inout [UInt8]) {
@@ -87,5 +91,59 @@ package struct StorageStatus: Equatable, Sendable {
         payload.append(littleEndian: bytesPerDay)
         payload.append(littleEndian: segments)
         payload.append(littleEndian: archivedThrough.value)
+        care.append(to: &payload)
+        compaction.append(to: &payload)
+    }
+}
+
+/// What a node does against damage to its files, counted since it was started.
+package struct ArchiveCare: Equatable, Sendable {
+    /// Ranges that are told; a node with more tells the first.
+    package static let damagedRanges = 16
+
+    /// Bytes of the archive that were read and verified.
+    package var scrubbedBytes: UInt64 = 0
+    /// How often all of it was.
+    package var scrubPasses: UInt64 = 0
+    /// When that was last so; nil: not yet.
+    package var lastScrub: Timestamp?
+    /// Chunks of archived segments that came from peers.
+    package var repairedChunks: UInt64 = 0
+    /// Entries of the log's end that came from peers before the node joined.
+    package var repairedEntries: UInt64 = 0
+    /// Entries that cannot all be read now.
+    package var damaged: [ClosedRange<LogIndex>] = []
+
+    package init() {}
+
+    init(_ cursor: inout ByteCursor, _ bytes: Span<UInt8>) throws(ByteDefect) {
+        scrubbedBytes = try cursor.integer(bytes)
+        scrubPasses = try cursor.integer(bytes)
+        let last = try cursor.integer(bytes, as: Int64.self)
+        lastScrub = last == 0 ? nil : Timestamp(microseconds: last)
+        repairedChunks = try cursor.integer(bytes)
+        repairedEntries = try cursor.integer(bytes)
+        let place = cursor.offset
+        for _ in 0..<(try cursor.integer(bytes, as: UInt8.self)) {
+            let first = LogIndex(try cursor.integer(bytes))
+            let last = LogIndex(try cursor.integer(bytes))
+            guard first <= last, damaged.count < Self.damagedRanges else {
+                throw ByteDefect(offset: place)
+            }
+            damaged.append(first...last)
+        }
+    }
+
+    func append(to payload: inout [UInt8]) {
+        payload.append(littleEndian: scrubbedBytes)
+        payload.append(littleEndian: scrubPasses)
+        payload.append(littleEndian: lastScrub?.microseconds ?? 0)
+        payload.append(littleEndian: repairedChunks)
+        payload.append(littleEndian: repairedEntries)
+        payload.append(UInt8(min(damaged.count, Self.damagedRanges)))
+        for range in damaged.prefix(Self.damagedRanges) {
+            payload.append(littleEndian: range.lowerBound.value)
+            payload.append(littleEndian: range.upperBound.value)
+        }
     }
 }

@@ -116,6 +116,14 @@ package enum CompactionPolicy: UInt32, Sendable {
     case latest = 1
     /// Events that were recorded before the time bound.
     case newerThan = 2
+
+    package var slug: String {
+        switch self {
+        case .erasures: "erasures"
+        case .latest: "latest"
+        case .newerThan: "newer-than"
+        }
+    }
 }
 
 /// A compaction that every replica is to run. Its entry's index names it.

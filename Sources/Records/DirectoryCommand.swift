@@ -43,7 +43,22 @@ package struct CompactionOrder: Equatable, Sendable {
         self.sealsFirst = sealsFirst
     }
 
-    init(_ cursor: inout ByteCursor, _ bytes: Span<UInt8>) throws(ByteDefect) {
+    /// The order with a policy as people write it: `latest`, or `newer-than:DAYS` with 1 to 36500
+    /// days. nil for other texts.
+    package init?(_ policy: String, sealsFirst: Bool) {
+        if policy == "latest" {
+            self.init(policy: .latest, sealsFirst: sealsFirst)
+            return
+        }
+        let prefix = "newer-than:"
+        guard policy.hasPrefix(prefix), let days = UInt64(policy.dropFirst(prefix.count)),
+            (1...36_500).contains(days)
+        else { return nil }
+        self.init(
+            policy: .newerThan, keptMicroseconds: days * 86_400_000_000, sealsFirst: sealsFirst)
+    }
+
+    package init(_ cursor: inout ByteCursor, _ bytes: Span<UInt8>) throws(ByteDefect) {
         let place = cursor.offset
         guard let policy = CompactionPolicy(rawValue: try cursor.integer(bytes)) else {
             throw ByteDefect(offset: place)
@@ -54,7 +69,7 @@ package struct CompactionOrder: Equatable, Sendable {
         sealsFirst = try cursor.integer(bytes, as: UInt8.self) != 0
     }
 
-    func append(to bytes: inout [UInt8]) {
+    package func append(to bytes: inout [UInt8]) {
         bytes.append(littleEndian: policy.rawValue)
         bytes.append(littleEndian: keptMicroseconds)
         bytes.append(sealsFirst ? 1 : 0)

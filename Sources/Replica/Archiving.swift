@@ -34,7 +34,11 @@ extension Replica {
 
     /// Hands over the sealed segments that this node's own disk has: what is committed may be in
     /// the log writer's hands yet.
+    ///
+    /// None while an archive that was taken over replaces this one: it may end after them, and what
+    /// is left of the tail is archived when everything was opened anew.
     mutating func archiveDurable(into outcome: inout ReplicaOutcome) {
+        guard installation?.isSwapping != true else { return }
         while let segment = toArchive.first,
             segment.state.seal <= consensus.durablePosition.index
         {
@@ -55,7 +59,10 @@ extension Replica {
             catalogue.adopt(manifest, holding: settings.log.heldSegments)
             consensus.releaseLog(through: catalogue.firstHeldIndex.previous)
             outcome.events.append(.archived(through: manifest.lastIndex))
-        case .surveyed, .stored: transferred(report, into: &outcome)
+        case .surveyed, .stored:
+            transferred(report, into: &outcome)
+            repaired(report, into: &outcome)
+        case .scrubbed: scrub.reports.append(report)
         case .installed: outcome.wantsReopening = true
         case .merging: outcome.maintenance.append(.mergeIndex)
         case .merged(let table):

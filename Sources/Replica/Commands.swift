@@ -122,7 +122,7 @@ extension Replica {
         }
     }
 
-    private func entry(
+    func entry(
         for request: CommandRequest, previous: EntryHeader?, wall: Timestamp
     ) -> Entry {
         let command = request.command
@@ -179,11 +179,15 @@ extension Replica {
     }
 
     /// Answers the command in flight once it is applied.
-    mutating func answerCommands(into outcome: inout ReplicaOutcome) {
+    mutating func answerCommands(now: Instant, into outcome: inout ReplicaOutcome) {
         guard let inFlight = commands.inFlight, inFlight.index <= ledger.applied else { return }
         commands.inFlight = nil
         guard let known = ledger.answers.answer(to: inFlight.request.command.request) else {
             preconditionFailure("command at \(inFlight.index) is applied without an answer")
+        }
+        // In front: whoever asks for the status behind the answer sees what was done.
+        if clients.contains(inFlight.client) {
+            send(status(now: now), to: inFlight.client, into: &outcome)
         }
         reply(.done(known.answer), to: inFlight.request.id, inFlight.client, into: &outcome)
         outcome.wantsTurn = outcome.wantsTurn || !commands.waiting.isEmpty

@@ -34,6 +34,8 @@ struct Compacting {
         var outputs: [SegmentDescriptor] = []
         var tally = SegmentTally()
         var isCollected = false
+        /// The run that it is a step of; nil for erasures.
+        var run: LogIndex?
 
         /// What to tell the leader; nil while there is nothing to tell.
         var stage: CompactionReport.Stage? {
@@ -51,11 +53,20 @@ struct Compacting {
     var parts: [Part] = []
     /// Files may be there that no manifest names.
     var sweepIsDue = true
+    /// The maintainer removes files.
+    var isSweeping = false
     /// What was told last, and to whom.
     var told: (leader: NodeID, report: CompactionReport)?
     var reportDeadline = Instant.zero
 
+    /// What this node made for the run of this entry, and in all, since it started.
+    var figures: (run: LogIndex, CompactionFigures) = (.zero, CompactionFigures())
+    var total = CompactionFigures()
+
     // Leading.
+    var estimates: [PendingEstimate] = []
+    /// Plans that the maintainer makes and nobody waits for any more.
+    var givenUpPlans = 0
     var reports: [NodeID: CompactionReport] = [:]
     /// The newest entry that this leader proposed for a compaction.
     var proposed = LogIndex.zero
@@ -84,10 +95,25 @@ struct Compacting {
         }
         guard let open = retention.open, parts.last?.open.index != open.index else { return }
         var part = Part(open: open)
+        if open.compaction.policy != CompactionPolicy.erasures.rawValue {
+            part.run = retention.run?.index
+        }
         if archive.compactedThrough >= open.index { part.phase = .swapped }
         parts.append(part)
         reportDeadline = .zero
     }
+
+    /// Adds what a part has made, now that the manifest shows it.
+    mutating func count(_ part: Part) {
+        let made = CompactionFigures(part.tally)
+        total += made
+        guard let run = part.run else { return }
+        if figures.run != run { figures = (run, CompactionFigures()) }
+        figures.1 += made
+    }
+
+    /// Nothing is left to do, and no file that a compaction replaced is left.
+    var isSettled: Bool { parts.isEmpty && !sweepIsDue && !isSweeping }
 
     /// Forgets what only a leader may know.
     mutating func stopLeading() {
@@ -130,6 +156,7 @@ extension Replica {
                 catalogue.archive.compactedThrough >= ledger.retention.compactedThrough
             {
                 compacting.sweepIsDue = false
+                compacting.isSweeping = true
                 outcome.maintenance.append(.compaction(.sweep))
             }
             return
@@ -243,8 +270,13 @@ extension Replica {
             lastRecord = nil
             if compacting.parts.first?.open.index == index {
                 compacting.parts[0].phase = .swapped
+                compacting.count(compacting.parts[0])
             }
-        case .swept: break
+        case .swept:
+            compacting.isSweeping = false
+            statusDeadline = .zero
+        case .planned(let segment, let tally): planned(segment, tally, into: &outcome)
+        case .unplanned(let failure): unplanned(failure, into: &outcome)
         }
     }
 

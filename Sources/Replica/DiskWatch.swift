@@ -8,17 +8,18 @@ import SegmentLog
 
 /// What this node knows of the cluster's disks.
 struct DiskWatch {
-    /// How often the driver measures and peers are told.
+    /// How often peers are told.
     static let periodNanoseconds: UInt64 = 1_000_000_000
     /// Growth is measured over this many samples of a minute at most.
     static let samples = 60
     static let sampleNanoseconds: UInt64 = 60_000_000_000
 
     var own = DiskSpace.unknown
-    /// Bytes of the log when that was measured.
+    /// Bytes of the log that were on it when that was measured.
     var measuredByteCount = 0
     /// What peers said last, and when.
     var peers: [(id: NodeID, disk: DiskSpace, heard: Instant)] = []
+    var healthDeadline = Instant.zero
     /// Bytes of the log, a minute apart.
     private var growth: [(time: Instant, byteCount: UInt64)] = []
 
@@ -51,7 +52,7 @@ struct DiskWatch {
 }
 
 extension Replica {
-    /// The driver measured the disk. It does so about every second.
+    /// The driver measured the disk. It does so every second at least.
     package mutating func measured(
         free: UInt64, total: UInt64, now: Instant, wall: Timestamp,
         into outcome: inout ReplicaOutcome
@@ -59,12 +60,19 @@ extension Replica {
         let wasLow = disks.own.isLow
         disks.own = DiskSpace(
             free: free, total: total, watermark: settings.watermark(total: total))
-        disks.measuredByteCount = catalogue.byteCount
+        // What the log writer has still to write is not gone from the free bytes yet.
+        disks.measuredByteCount =
+            catalogue.byteCount
+            - consensus.log.byteCount(
+                after: consensus.durablePosition.index, through: catalogue.lastIndex)
         disks.sample(UInt64(catalogue.byteCount), now: now)
         if disks.own.isLow != wasLow {
             outcome.events.append(.diskLow(disks.own.isLow, free: free))
             statusDeadline = .zero
+            disks.healthDeadline = .zero
         }
+        guard now >= disks.healthDeadline else { return }
+        disks.healthDeadline = now.advanced(byNanoseconds: DiskWatch.periodNanoseconds)
         let health = NodeHealth(disk: disks.own, wall: wall)
         for member in members where member.id != identity.nodeID {
             outcome.send(to: .peer(member.id)) { bytes in

@@ -30,6 +30,9 @@ struct Fetcher {
     private let rate: UInt64
     private var waiting: [Wanted] = []
     private var flying: [Wanted] = []
+    /// Peers that did not answer in time and have not been heard since: they are asked when nobody
+    /// else can be, or each of many items would wait for one that is down.
+    private var silent: [NodeID] = []
     private var nextID: UInt64
     private var allowance: UInt64
     private var countedAt = Instant.zero
@@ -57,6 +60,12 @@ struct Fetcher {
         flying.removeAll()
     }
 
+    /// Forgets what was asked for of a segment.
+    mutating func forget(_ name: SegmentName) {
+        waiting.removeAll { $0.item.segment == name }
+        flying.removeAll { $0.item.segment == name }
+    }
+
     /// When `turn` has something to do.
     var deadline: Instant {
         var earliest = Instant(nanoseconds: .max)
@@ -71,7 +80,10 @@ struct Fetcher {
 
     /// Gives up what was not answered in time, and asks for what the window and the rate allow.
     mutating func turn(now: Instant, ask: (NodeID, Fetch) -> Void) {
-        for wanted in flying where wanted.time <= now { postpone(wanted, now: now) }
+        for wanted in flying where wanted.time <= now {
+            if !silent.contains(wanted.peers[0]) { silent.append(wanted.peers[0]) }
+            postpone(wanted, now: now)
+        }
         flying.removeAll { $0.time <= now }
         earn(now: now)
         var place = 0
@@ -83,6 +95,9 @@ struct Fetcher {
                 continue
             }
             var wanted = waiting.remove(at: place)
+            if let heard = wanted.peers.firstIndex(where: { !silent.contains($0) }) {
+                wanted.peers.swapAt(0, heard)
+            }
             wanted.id = nextID
             nextID &+= 1
             wanted.time = now.advanced(byNanoseconds: Self.answerNanoseconds)
@@ -98,6 +113,7 @@ struct Fetcher {
         guard
             let place = flying.firstIndex(where: { $0.id == answer.id && $0.peers[0] == peer })
         else { return nil }
+        silent.removeAll { $0 == peer }
         let wanted = flying.remove(at: place)
         guard answer.outcome == .found else {
             postpone(wanted, now: now)
@@ -122,6 +138,7 @@ struct Fetcher {
         next.time = .zero
         if next.tried >= next.peers.count {
             next.tried = 0
+            silent.removeAll()
             next.time = now.advanced(byNanoseconds: Self.pauseNanoseconds)
         }
         waiting.append(next)
@@ -133,5 +150,15 @@ struct Fetcher {
         let earned = rate * (elapsed / 1_000) / 1_000_000
         allowance = min(
             allowance + earned, max(UInt64(Self.window * Self.answerBytes), rate / 10))
+    }
+}
+
+extension FetchItem {
+    /// Of the archive; nil for other items.
+    fileprivate var segment: SegmentName? {
+        switch self {
+        case .chunkDigests(let name), .chunk(let name, _): name
+        case .manifest, .stateTable, .entry, .committedEntry: nil
+        }
     }
 }

@@ -1,3 +1,4 @@
+import Consensus
 package import PeerWire
 import Records
 import SegmentLog
@@ -30,11 +31,10 @@ extension Replica {
     private func answer(
         _ fetch: Fetch, to destination: Destination, into outcome: inout ReplicaOutcome
     ) {
-        var place: Place?
-        if case .entry(let index, _) = fetch.item { place = catalogue.place(of: index) }
         outcome.fetches.append(
             FetchJob(
-                destination: destination, fetch: fetch, manifest: catalogue.archive, place: place))
+                destination: destination, fetch: fetch, catalogue: catalogue,
+                committed: consensus.commitIndex, term: consensus.durableTerm))
     }
 
     mutating func sendFetches(now: Instant, into outcome: inout ReplicaOutcome) {

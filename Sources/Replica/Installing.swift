@@ -55,7 +55,7 @@ extension Replica {
             case .stateTable(let seal): takeState(seal, answer.bytes)
             case .chunkDigests(let name), .chunk(let name, _):
                 takePiece(of: name, item, answer.bytes, into: &outcome)
-            case .entry: false
+            case .entry, .committedEntry: false
             }
         if !isRight {
             fetcher.reject(now: now)
@@ -109,8 +109,13 @@ extension Replica {
         of name: SegmentName, _ item: FetchItem, _ bytes: [UInt8],
         into outcome: inout ReplicaOutcome
     ) -> Bool {
-        guard let place = transfers.firstIndex(where: { $0.name == name }) else { return true }
-        return transfers[place].take(item, bytes, hash, &outcome.maintenance)
+        if let place = transfers.firstIndex(where: { $0.name == name }) {
+            return transfers[place].take(item, bytes, hash, &outcome.maintenance)
+        }
+        guard let place = repairs.segments.firstIndex(where: { $0.transfer.name == name }) else {
+            return true
+        }
+        return repairs.segments[place].transfer.take(item, bytes, hash, &outcome.maintenance)
     }
 
     // MARK: Files

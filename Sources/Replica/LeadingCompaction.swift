@@ -19,6 +19,8 @@ extension Replica {
             beginErasure(now: now, wall: wall, into: &outcome)
         } else if let run = ledger.retention.run {
             beginStep(of: run, now: now, wall: wall, into: &outcome)
+        } else if let schedule = settings.compactionSchedule {
+            beginRun(by: schedule, now: now, wall: wall, into: &outcome)
         }
     }
 
@@ -67,6 +69,36 @@ extension Replica {
         catalogue.archive.compactedThrough >= ledger.retention.compactedThrough
     }
 
+    /// Begins a run when the last one, whoever wanted it, began so long ago; at once when there was
+    /// none. It seals nothing: the newest sealed segment waits for the next run.
+    private mutating func beginRun(
+        by schedule: CompactionSchedule, now: Instant, wall: Timestamp,
+        into outcome: inout ReplicaOutcome
+    ) {
+        guard commands.inFlight == nil else { return }
+        if let last = ledger.retention.lastResult {
+            let next = last.startedAt.advanced(
+                byMicroseconds: Int(clamping: schedule.periodMicroseconds))
+            guard wall >= next else { return }
+        }
+        var record: [UInt8] = []
+        let details = "{\"policy\":\"\(schedule.order.policy.slug)\",\"schedule\":true}"
+        RecordEncoder.appendAdministration(
+            action: "compactions/create", subject: "", details: Array(details.utf8),
+            application: "", writtenBy: "schedule", to: &record)
+        closeBatch(now: now, wall: wall, into: &outcome)
+        let index = catalogue.lastIndex.next
+        // "schedule" in ASCII: no request of a client has such a name but by chance.
+        let request = Identifier(high: 0x7363_6865_6475_6c65, low: index.value)
+        let command = DirectoryCommand(
+            request: request, author: TokenID(0), change: .compact(schedule.order))
+        compacting.proposed = index
+        propose(
+            entry(
+                for: CommandRequest(id: 0, record: record, command: command),
+                previous: catalogue.lastHeader, wall: wall), now: now, into: &outcome)
+    }
+
     private mutating func beginErasure(
         now: Instant, wall: Timestamp, into outcome: inout ReplicaOutcome
     ) {
@@ -78,6 +110,12 @@ extension Replica {
         }
         guard hasCompacted, catalogue.archive.lastIndex > newest else { return }
         let (sequences, entries) = ledger.retention.pendingPlaces
+        // A hold of it, removed since, may stand in the newest state table from before. Two are kept.
+        if entries.count > ledger.retention.pending.count,
+            catalogue.archive.segments.dropLast().last?.lastIndex ?? .zero <= newest
+        {
+            return sealOnce(behind: newest, now: now, wall: wall, into: &outcome)
+        }
         var places: [Int] = []
         for sequence in sequences {
             if let place = catalogue.archive.place(holding: sequence) { places.append(place) }
@@ -125,11 +163,17 @@ extension Replica {
                     generation: generation)), now: now, wall: wall, into: &outcome)
     }
 
-    /// Seals the segment that holds the entry, unless a SEAL behind it is on its way.
+    /// Seals the open segment behind the entry, with an entry of no meaning in one that is empty.
     private mutating func sealOnce(
         behind index: LogIndex, now: Instant, wall: Timestamp, into outcome: inout ReplicaOutcome
     ) {
         closeBatch(now: now, wall: wall, into: &outcome)
+        if let last = catalogue.lastHeader, last.kind == .seal, last.index > index {
+            propose(
+                Entry(
+                    kind: .noOperation, term: consensus.term, after: last,
+                    timestamp: timestamp(after: last, wall: wall)), now: now, into: &outcome)
+        }
         seal(now: now, wall: wall, into: &outcome)
         compacting.proposed = catalogue.lastIndex
     }

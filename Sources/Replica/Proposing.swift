@@ -200,10 +200,16 @@ extension Replica {
     mutating func answerSubmits(into outcome: inout ReplicaOutcome) {
         var waiting: [PendingSubmit] = []
         for submit in submits {
-            if submit.await <= ledger.applied, submit.ticket == nil,
+            guard submit.await <= ledger.applied, submit.ticket == nil,
                 bytesReadInTurn < settings.readBytesPerTurn
-            {
-                answer(submit, into: &outcome)
+            else {
+                waiting.append(submit)
+                continue
+            }
+            if answer(submit, into: &outcome) { continue }
+            // An entry that it needs is being repaired.
+            if repairs.isOverdue {
+                refuse(batch: submit.batch, .unknown, submit.client, into: &outcome)
             } else {
                 waiting.append(submit)
             }
@@ -212,11 +218,14 @@ extension Replica {
         if bytesReadInTurn >= settings.readBytesPerTurn { outcome.wantsTurn = true }
     }
 
-    private mutating func answer(_ submit: PendingSubmit, into outcome: inout ReplicaOutcome) {
+    /// False when an entry that it needs cannot be read.
+    private mutating func answer(
+        _ submit: PendingSubmit, into outcome: inout ReplicaOutcome
+    ) -> Bool {
         var receipts: [Receipt] = []
         receipts.reserveCapacity(submit.decisions.count)
         for decision in submit.decisions {
-            guard let receipt = receipt(decision, into: &outcome) else { return }
+            guard let receipt = receipt(decision, into: &outcome) else { return false }
             receipts.append(receipt)
         }
         outcome.send(to: .client(submit.client)) { bytes in
@@ -226,6 +235,7 @@ extension Replica {
                 for receipt in receipts { Receipts.append(receipt, to: &payload) }
             }
         }
+        return true
     }
 
     /// What to tell of one event; nil with a failure set when its entry cannot be read.
@@ -303,6 +313,7 @@ extension Replica {
         }
         submits.removeAll()
         failCommands(into: &outcome)
+        failEstimates(into: &outcome)
         compacting.stopLeading()
         failTransfer(into: &outcome)
         failSeals(into: &outcome)

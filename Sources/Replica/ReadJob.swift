@@ -48,18 +48,23 @@ package struct ReadJob: Sendable {
     let hidden: [Sequence]
     /// Whether events that a compaction took away have rows that say so; else they have none.
     let showsCompacted: Bool
-    package let pieces: [Piece]
+    package private(set) var pieces: [Piece]
+    /// How often it was begun anew.
+    private(set) var retries = 0
 
-    /// Reads, filters and writes the rows, and appends the answer's frame to `output`.
-    package func run(_ source: any EntrySource, leaf: inout Leaf, into output: inout [UInt8]) {
+    /// Reads, filters and writes the rows, and appends the answer's frame to `output`; nothing when
+    /// an entry cannot be read.
+    package func run(
+        _ source: any EntrySource, leaf: inout Leaf, into output: inout [UInt8]
+    ) -> FailedRead? {
         var head = head
         var rows: [UInt8] = []
-        do {
-            for piece in pieces {
-                guard rows.count < min(byteLimit, Self.rowBytes) else {
-                    head.next = piece.records.first
-                    break
-                }
+        for piece in pieces {
+            guard rows.count < min(byteLimit, Self.rowBytes) else {
+                head.next = piece.records.first
+                break
+            }
+            do {
                 switch piece.location {
                 case .held(let place, let entry):
                     let entry = try entry ?? source.entry(at: place)
@@ -70,15 +75,58 @@ package struct ReadJob: Sendable {
                         piece.records, of: places, in: manifest, source, leaf: &leaf, to: &rows)
                     if let stop { head.next = stop }
                 }
+            } catch {
+                return failed(at: piece, "\(error)")
             }
-        } catch {
-            head.outcome = .damaged
-            rows = Array("\(error)".utf8)
         }
         Frame.append(.rows, to: &output) { payload in
             head.append(to: &payload)
             payload.append(contentsOf: rows)
         }
+        return nil
+    }
+
+    private func failed(at piece: Piece, _ reason: String) -> FailedRead {
+        switch piece.location {
+        case .held(let place, _):
+            FailedRead(
+                job: self, index: place.header.index, generation: place.generation, reason: reason)
+        case .archived(let place, let manifest):
+            FailedRead(
+                job: self, index: manifest.segments[place].firstIndex,
+                generation: manifest.segments[place].generation, reason: reason)
+        }
+    }
+
+    /// Appends the answer that what it reads is damaged.
+    func appendDamaged(_ reason: String, to output: inout [UInt8]) {
+        var head = head
+        head.outcome = .damaged
+        Frame.append(.rows, to: &output) { payload in
+            head.append(to: &payload)
+            payload.append(contentsOf: reason.utf8)
+        }
+    }
+
+    /// The same, of the files as they are named now.
+    func refreshed(_ catalogue: Catalogue) -> ReadJob {
+        var job = self
+        let archive = catalogue.archive
+        job.retries += 1
+        job.pieces = pieces.map { piece in
+            switch piece.location {
+            case .archived(let place, _):
+                return Piece(location: .archived(place, archive), records: piece.records)
+            case .held(let place, _):
+                guard let place = archive.place(holding: place.header.index) else { return piece }
+                var records = piece.records
+                if case .one(_, let sequence) = records {
+                    records = .one(offset: nil, sequence: sequence)
+                }
+                return Piece(location: .archived(place, archive), records: records)
+            }
+        }
+        return job
     }
 
     /// Appends the records of a segment of the archive; the sequence to go on with when that was
@@ -200,4 +248,13 @@ package struct ReadJob: Sendable {
             throw .storage("entry \(entry.header.index): \(error)")
         }
     }
+}
+
+/// A read that met an entry which cannot be read.
+package struct FailedRead: Sendable {
+    package let job: ReadJob
+    /// An entry of the segment.
+    let index: LogIndex
+    let generation: UInt32
+    let reason: String
 }

@@ -43,7 +43,7 @@ extension EntrySource {
 /// applies what was committed and answers what is decided.
 package struct Replica {
     package let identity: DiskIdentity
-    package let settings: ReplicaSettings
+    package internal(set) var settings: ReplicaSettings
     package internal(set) var consensus: Consensus
     package internal(set) var ledger: Ledger
     package internal(set) var catalogue: Catalogue
@@ -74,6 +74,8 @@ package struct Replica {
     /// One after the other.
     var transfers: [SegmentTransfer] = []
     var installation: Installation?
+    var repairs = ArchiveRepair()
+    var scrub: Scrub
 
     var compacting = Compacting()
 
@@ -122,6 +124,8 @@ package struct Replica {
         self.index = index
         salts = KeyStream(key: key)
         fetcher = Fetcher(bytesPerSecond: settings.fetchBytesPerSecond, seed: seed)
+        scrub = Scrub(settings, seed: seed, now: now)
+        repairs.found = recovered.missing.map(\.firstIndex)
         ledger = try Self.ledger(recovered, source, index)
         let base = catalogue.firstHeldIndex.previous
         var log = LogOutline(
@@ -164,7 +168,9 @@ package struct Replica {
         var deadline = consensus.nextDeadline()
         if !clients.isEmpty { deadline = min(deadline, statusDeadline) }
         for page in parkedPages { deadline = min(deadline, page.deadline) }
-        deadline = min(deadline, fetcher.deadline, compacting.deadline)
+        deadline = min(
+            deadline, fetcher.deadline, compacting.deadline, repairs.deadline)
+        if installation == nil { deadline = min(deadline, scrub.deadline) }
         return deadline
     }
 
@@ -245,9 +251,10 @@ package struct Replica {
         proposeCommand(now: now, wall: wall, into: &outcome)
         answerSubmits(into: &outcome)
         answerSeals(into: &outcome)
-        answerCommands(into: &outcome)
+        answerCommands(now: now, into: &outcome)
         answerQueries(now: now, into: &outcome)
         compact(now: now, wall: wall, into: &outcome)
+        repairArchive(now: now, wall: wall, into: &outcome)
         sendFetches(now: now, into: &outcome)
         reportStatus(now: now, into: &outcome)
         cache.trim(

@@ -49,6 +49,8 @@ package enum ReplicaEvent: Equatable, Sendable {
     case compactionAbandoned(LogIndex)
     /// A file of the archive was taken over from peers, or repaired by them.
     case fetched(file: String, byteCount: Int)
+    /// A file of the archive is not what it should be: peers are asked for it.
+    case damaged(file: String)
     /// What the peer sent is not what was asked for.
     case fetchedWrong(NodeID)
     case peerRefused(NodeID, String)

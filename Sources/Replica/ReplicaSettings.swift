@@ -1,5 +1,18 @@
 package import Consensus
+package import Records
 package import SegmentLog
+
+/// When a leader begins a run of compactions by itself.
+package struct CompactionSchedule: Equatable, Sendable {
+    /// From the beginning of one run to that of the next, by the wall clock.
+    package let periodMicroseconds: UInt64
+    package let order: CompactionOrder
+
+    package init(periodMicroseconds: UInt64, order: CompactionOrder) {
+        self.periodMicroseconds = periodMicroseconds
+        self.order = order
+    }
+}
 
 /// The numbers that one node works with.
 package struct ReplicaSettings: Sendable {
@@ -16,6 +29,12 @@ package struct ReplicaSettings: Sendable {
     package var waitingQueries = 4_096
     /// Bytes in a second that are asked of peers while this node takes over their files.
     package var fetchBytesPerSecond: UInt64 = 64 * 1_024 * 1_024
+    /// In how long the whole archive is read and verified once.
+    package var scrubPeriodNanoseconds: UInt64 = 7 * 86_400 * 1_000_000_000
+    /// Bytes in a second that are read for it at most.
+    package var scrubBytesPerSecond: UInt64 = 8 * 1_024 * 1_024
+    /// Entries that came from peers before this start, for the status.
+    package var repairedEntries: UInt64 = 0
     /// How long a page that waits for events is kept before it is answered empty.
     package var pageWaitNanoseconds: UInt64 = 2_000_000_000
     /// How often clients hear this node's status when nothing changes.
@@ -30,9 +49,17 @@ package struct ReplicaSettings: Sendable {
     /// With a greater difference between its clock and a command's time a node withholds its
     /// report: a wrong clock must not take away history.
     package var clockDifferenceMicroseconds: Int64 = 300_000_000
+    /// Runs that a leader begins by itself; nil: none.
+    package var compactionSchedule: CompactionSchedule?
     /// Bytes of the disk below which events are not taken; nil: enough for two segments and one
     /// step of a compaction (eight more), or a fifth of a disk on which that would be more.
     package var reserveBytes: UInt64?
+
+    /// Bytes at which a segment ends.
+    package var segmentBytes: Int {
+        get { log.segmentBytes }
+        set { log.segmentBytes = newValue }
+    }
 
     func watermark(total: UInt64) -> UInt64 {
         reserveBytes ?? min(10 * UInt64(log.segmentBytes), total / 5)

@@ -112,10 +112,12 @@ extension Replica {
         }
     }
 
-    /// The entry at `index`, from memory or disk; nil with a failure set when it cannot be read.
+    /// The entry at `index`, from memory or disk; nil when it cannot be read: it is being repaired,
+    /// or everything is opened anew for it, or a failure is set.
     mutating func entry(at index: LogIndex, into outcome: inout ReplicaOutcome) -> Entry? {
         if let entry = cache[index] { return entry }
         if let lastRead, lastRead.header.index == index { return lastRead }
+        guard !isUnderRepair(index) else { return nil }
         do {
             let entry =
                 if let place = catalogue.place(of: index) {
@@ -127,7 +129,7 @@ extension Replica {
             bytesReadInTurn += entry.header.byteCount
             return entry
         } catch {
-            outcome.failure = error
+            noteUnreadable(index, error, into: &outcome)
             return nil
         }
     }

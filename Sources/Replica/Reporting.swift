@@ -58,6 +58,8 @@ extension Replica {
         status.storage.bytesPerDay = disks.bytesPerDay(status.logBytes, now: now)
         status.storage.segments = UInt32(catalogue.segmentCount)
         status.storage.archivedThrough = catalogue.archive.lastIndex
+        status.storage.care = care
+        status.storage.compaction = compactionStatus
         status.members = members.map { member in
             var durable = LogIndex.zero
             if member.id == identity.nodeID {
@@ -70,13 +72,26 @@ extension Replica {
         return status
     }
 
+    private var care: ArchiveCare {
+        var care = ArchiveCare()
+        care.scrubbedBytes = scrub.bytes
+        care.scrubPasses = scrub.passes
+        care.lastScrub = scrub.lastPass
+        care.repairedChunks = repairs.chunks
+        care.repairedEntries = settings.repairedEntries
+        care.damaged = repairs.segments.map {
+            $0.transfer.segment.firstIndex...$0.transfer.segment.lastIndex
+        }
+        return care
+    }
+
     private func sendDirectory(to client: ClientID, into outcome: inout ReplicaOutcome) {
         outcome.send(to: .client(client)) { bytes in
             Frame.append(.directory, to: &bytes) { ledger.directory.append(to: &$0) }
         }
     }
 
-    private func send(
+    func send(
         _ status: NodeStatus, to client: ClientID, into outcome: inout ReplicaOutcome
     ) {
         outcome.send(to: .client(client)) { bytes in

@@ -29,7 +29,7 @@ extension Replica {
         into outcome: inout ReplicaOutcome
     ) {
         guard serves, seals.waiting.count < PendingSeals.waitingLimit else {
-            return reply(cluster: .none, to: id, client, into: &outcome)
+            return clusterReply(.none, to: id, client, into: &outcome)
         }
         closeBatch(now: now, wall: wall, into: &outcome)
         seal(now: now, wall: wall, into: &outcome)
@@ -43,8 +43,8 @@ extension Replica {
     mutating func answerSeals(into outcome: inout ReplicaOutcome) {
         guard let first = seals.waiting.first, first.seal <= ledger.applied else { return }
         for waiting in seals.waiting where waiting.seal <= ledger.applied {
-            reply(
-                cluster: .sealed(through: waiting.seal, next: waiting.next), to: waiting.id,
+            clusterReply(
+                .sealed(through: waiting.seal, next: waiting.next), to: waiting.id,
                 waiting.client,
                 into: &outcome)
         }
@@ -54,7 +54,7 @@ extension Replica {
     /// Leadership is gone: whether the SEALs will be committed is not known.
     mutating func failSeals(into outcome: inout ReplicaOutcome) {
         for waiting in seals.waiting {
-            reply(cluster: .unknown, to: waiting.id, waiting.client, into: &outcome)
+            clusterReply(.unknown, to: waiting.id, waiting.client, into: &outcome)
         }
         seals.waiting.removeAll()
     }

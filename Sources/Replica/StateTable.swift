@@ -20,17 +20,9 @@ package enum StateTable {
         return bytes
     }
 
-    /// The ledger as it was at the table's SEAL.
-    static func decode(
-        _ file: StateTableFile, clusterID: Identifier, index: any ArchiveIndex
-    ) throws(ReplicaFailure) -> Ledger {
-        try decode(file, clusterID: clusterID, seed: index.seed, archive: index)
-    }
-
-    /// The same with any source of revisions.
+    /// The ledger as it was at the table's SEAL; without an index it judges nothing.
     package static func decode(
-        _ file: StateTableFile, clusterID: Identifier, seed: RevisionKey.Seed,
-        archive: any ArchivedRevisions
+        _ file: StateTableFile, clusterID: Identifier, index: (any ArchiveIndex)?
     ) throws(ReplicaFailure) -> Ledger {
         let bytes = file.bytes.span
         do {
@@ -43,12 +35,31 @@ package enum StateTable {
                     == clusterID
             else { throw ByteDefect(offset: place) }
             let ledger = try Ledger(
-                state: &cursor, bytes, seed: seed, archive: archive)
+                state: &cursor, bytes, seed: index?.seed ?? RevisionKey.Seed(0), archive: index)
             try cursor.finish()
             guard ledger.applied == file.seal else { throw ByteDefect(offset: cursor.offset) }
             return ledger
         } catch {
             throw .storage("the state table of entry \(file.seal) is not readable: \(error)")
+        }
+    }
+}
+
+extension Replica {
+    /// The members as the newest state table names them, or the genesis.
+    package static func members(
+        of recovered: Recovered, _ source: any EntrySource
+    ) throws(ReplicaFailure) -> [Member] {
+        if let state = recovered.state {
+            let ledger = try StateTable.decode(
+                state, clusterID: recovered.identity.clusterID, index: nil)
+            return ledger.genesis?.members ?? []
+        }
+        guard let place = recovered.catalogue.place(of: LogIndex(1)) else { return [] }
+        do {
+            return try Genesis(try source.entry(at: place)).members
+        } catch {
+            throw .ledger("\(error)")
         }
     }
 }

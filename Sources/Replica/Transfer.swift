@@ -21,7 +21,7 @@ extension Replica {
         into outcome: inout ReplicaOutcome
     ) {
         guard serves || consensus.transferTarget != nil else {
-            return reply(cluster: .none, to: command.id, client, into: &outcome)
+            return clusterReply(.none, to: command.id, client, into: &outcome)
         }
         guard let author = ledger.directory.token(command.author),
             author.kind == .administrator, author.revokedAt == nil,
@@ -29,12 +29,16 @@ extension Replica {
         else {
             let refusal = ClusterReply.Outcome.refused(
                 .notAllowed, detail: "Only an administrator's token may do this.")
-            return reply(cluster: refusal, to: command.id, client, into: &outcome)
+            return clusterReply(refusal, to: command.id, client, into: &outcome)
         }
         switch command.action {
         case .transfer(let node):
             transfer(to: node, id: command.id, client, now: now, wall: wall, into: &outcome)
         case .seal: seal(for: client, id: command.id, now: now, wall: wall, into: &outcome)
+        case .estimate(let order, let place):
+            estimate(order, from: place, id: command.id, client, wall: wall, into: &outcome)
+        case .holds(let uniqueID):
+            clusterReply(.holds(holds(after: uniqueID)), to: command.id, client, into: &outcome)
         }
     }
 
@@ -43,15 +47,15 @@ extension Replica {
         into outcome: inout ReplicaOutcome
     ) {
         if node == consensus.id, serves {
-            return reply(cluster: .leads(node, consensus.term), to: id, client, into: &outcome)
+            return clusterReply(.leads(node, consensus.term), to: id, client, into: &outcome)
         }
         do throws(TransferRefusal) {
             try beginTransfer(to: node, now: now, wall: wall, into: &outcome)
         } catch {
-            return reply(cluster: Self.reply(error), to: id, client, into: &outcome)
+            return clusterReply(Self.reply(error), to: id, client, into: &outcome)
         }
         guard transfer.waiting.count < PendingTransfer.waitingLimit else {
-            return reply(cluster: .none, to: id, client, into: &outcome)
+            return clusterReply(.none, to: id, client, into: &outcome)
         }
         transfer.waiting.append((client, id))
     }
@@ -110,7 +114,7 @@ extension Replica {
         _ result: ClusterReply.Outcome, into outcome: inout ReplicaOutcome
     ) {
         for waiting in transfer.waiting {
-            reply(cluster: result, to: waiting.id, waiting.client, into: &outcome)
+            clusterReply(result, to: waiting.id, waiting.client, into: &outcome)
         }
         transfer.waiting.removeAll()
     }
@@ -132,8 +136,8 @@ extension Replica {
         }
     }
 
-    func reply(
-        cluster result: ClusterReply.Outcome, to id: UInt64, _ client: ClientID,
+    func clusterReply(
+        _ result: ClusterReply.Outcome, to id: UInt64, _ client: ClientID,
         into outcome: inout ReplicaOutcome
     ) {
         outcome.send(to: .client(client)) { bytes in

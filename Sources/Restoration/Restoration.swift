@@ -97,9 +97,7 @@ package struct Restoration<Source: Disk, Target: Disk> {
             try StateTableFile.load(last, from: source, hash)
         }
         guard let stored,
-            let ledger = try? StateTable.decode(
-                stored, clusterID: parent.clusterID, seed: RevisionKey.Seed(0),
-                archive: NoRevisions())
+            let ledger = try? StateTable.decode(stored, clusterID: parent.clusterID, index: nil)
         else { throw .noState(file: FileName.state(last.lastIndex)) }
         return ledger
     }
@@ -229,14 +227,5 @@ package struct Restoration<Source: Disk, Target: Disk> {
         _ work: () throws(DiskError) -> Value
     ) throws(RestorationFailure) -> Value {
         do { return try work() } catch { throw .target(error) }
-    }
-}
-
-/// The revisions of a log of which none is looked up.
-final class NoRevisions: ArchivedRevisions {
-    func visit(
-        _ key: RevisionKey, _ visit: (RevisionRow) -> Bool
-    ) throws(IndexDamage) {
-        throw IndexDamage("a restoration looks up no revisions")
     }
 }

@@ -74,4 +74,6 @@ package struct FaultyTail: Error, Equatable, Sendable {
     /// The last entry that is known to have been durable.
     package let lastPosition: LogPosition
     package let lastChecksum: UInt32
+    /// A newer persist record may have been there: more than that may have been durable.
+    package let isDoubtful: Bool
 }

@@ -101,7 +101,7 @@ struct TailScan<D: Disk> {
             faulty = FaultyTail(
                 file: found.file, offset: found.offset, defect: found.defect,
                 firstIndex: catalogue.lastIndex.next, lastPosition: position,
-                lastChecksum: checksum)
+                lastChecksum: checksum, isDoubtful: persist.isDoubtful)
         case .stop:
             var defect = found.defect
             if claim == .contradicted { defect = .contradicted(by: newest.position) }

@@ -1,4 +1,5 @@
 import Linux
+import SegmentLog
 import Synchronization
 
 /// A node and a gateway in one process, joined by a socket pair: `daybook serve`.
@@ -42,6 +43,10 @@ package enum EmbeddedServer {
                 }
                 outcome.put(nil)
             } catch {
+                let error =
+                    (error as? FaultyTail).map {
+                        NodeDirectory.failure($0, in: configuration.directory)
+                    } ?? error
                 started.put(.failure(NodeFailure("\(error)")))
                 outcome.put("\(error)")
                 stopGateway()

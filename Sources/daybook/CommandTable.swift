@@ -17,7 +17,7 @@ struct Command: Sendable {
 /// All commands.
 enum CommandTable {
     static let commands: [Command] =
-        serverCommands + clientCommands + segmentCommands + backupCommands + [
+        serverCommands + clientCommands + retentionCommands + segmentCommands + backupCommands + [
             Command(
                 words: ["version"], summary: "print the version", flags: [.json],
                 examples: ["daybook version", "daybook version --json"], run: VersionCommand.run)
@@ -29,7 +29,8 @@ enum CommandTable {
             details: "The first start makes the cluster and its administrator's token in DIR.",
             flags: [
                 .value("data", "DIR", "where everything is kept", isRequired: true), listen,
-                requestDeadline, electionTimeout,
+                requestDeadline, electionTimeout, compactEvery, compactPolicy, segmentBytes,
+                scrubPeriod,
             ],
             examples: [
                 "daybook serve --data ./daybook-data",
@@ -40,7 +41,7 @@ enum CommandTable {
             flags: [
                 .value("data", "DIR", "directory that `init node` made", isRequired: true),
                 .value("listen", "ADDRESS", "address to listen on; its member's by default"),
-                electionTimeout,
+                electionTimeout, compactEvery, compactPolicy, segmentBytes, scrubPeriod,
             ],
             examples: [
                 "daybook node --data /var/lib/daybook/1",
@@ -89,6 +90,15 @@ enum CommandTable {
         "request-deadline-ms", "N", "how long a request waits for the cluster; 5000 by default")
     private static let electionTimeout = Flag.value(
         "election-timeout-ms", "N", "silence that begins an election; 500 by default")
+
+    private static let compactEvery = Flag.value(
+        "compact-every", "TIME", "begin a compaction so often: 24h, 7d; never by default")
+    private static let compactPolicy = Flag.value(
+        "compact-policy", "POLICY", "latest (default) or newer-than:DAYS")
+    private static let segmentBytes = Flag.value(
+        "segment-bytes", "N", "where a segment ends; 16777216 by default. For tests, small disks")
+    private static let scrubPeriod = Flag.value(
+        "scrub-period-s", "N", "in how long the archive is verified once; 604800 by default")
 
     private static func server(
         _ name: String, _ word: String? = nil

@@ -91,6 +91,7 @@ import Testing
             state: &cursor, bytes.span, seed: RevisionKey.Seed(1), archive: TestArchive())
         #expect(cursor.remaining == 0)
         #expect(read.retention == ledger.retention)
+        #expect(read.isClosed(Self.id) == ledger.isClosed(Self.id))
         var again: [UInt8] = []
         read.appendState(to: &again)
         #expect(again == bytes)

@@ -41,6 +41,14 @@ struct Sample: Sendable {
         status.nextSequence = Sequence(11)
         status.heardMilliseconds = 12
         status.logBytes = 13
+        status.storage.compaction.run = .init(
+            index: LogIndex(5), policy: .latest, outcome: .noMajority,
+            startedAt: Timestamp(microseconds: 6), segments: 7, done: 3)
+        status.storage.compaction.figures.erased = 2
+        status.storage.compaction.total.bytesAfter = 8
+        status.storage.compaction.stage = .withheld
+        status.storage.compaction.isSettled = false
+        status.storage.compaction.holds = 4
         status.members = [
             NodeStatus.Member(id: NodeID(1), address: "a:1", durable: LogIndex(6)),
             NodeStatus.Member(id: NodeID(2), address: "b:2", durable: LogIndex(10)),
@@ -224,13 +232,38 @@ struct Sample: Sendable {
 
     static let clusterReplies: [ClusterReply.Outcome] =
         [
-            .leads(NodeID(2), Term(3)), .sealed(through: LogIndex(8), next: Sequence(5)), .none,
-            .unknown,
+            .leads(NodeID(2), Term(3)), .none, .unknown, .estimate(estimate), .holds(holds),
+            .sealed(through: LogIndex(8), next: Sequence(5)),
         ]
         + ClusterReply.Reason.allCases.map { .refused($0, detail: "é") }
 
+    static let estimate: CompactionEstimate = {
+        var estimate = CompactionEstimate()
+        var figures = CompactionFigures()
+        (figures.compacted, figures.erased) = (5, 6)
+        (figures.bytesBefore, figures.bytesAfter) = (700, 300)
+        estimate.rows = [
+            .init(firstIndex: LogIndex(9), generation: 2, kept: 4, figures: figures)
+        ]
+        estimate.next = 3
+        return estimate
+    }()
+
+    static let holds = HoldsPage(
+        rows: [
+            .init(
+                uniqueID: Array("é".utf8), reason: "case 7", author: TokenID(8),
+                since: Timestamp(microseconds: 9))
+        ], hasMore: true)
+
+    static let actions: [ClusterCommand.Action] = [
+        .transfer(to: NodeID(3)), .seal,
+        .estimate(
+            CompactionOrder(policy: .newerThan, keptMicroseconds: 5, sealsFirst: true), from: 6),
+        .holds(after: Array("a".utf8)),
+    ]
+
     static let cluster: [Sample] = {
-        let actions: [ClusterCommand.Action] = [.transfer(to: NodeID(3)), .seal]
         let commands = actions.map { action in
             let command = ClusterCommand(id: 1, author: TokenID(2), action: action)
             return Sample(

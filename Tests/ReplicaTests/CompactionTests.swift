@@ -176,6 +176,124 @@ struct CompactionTests {
         #expect(try node.replies().map(\.outcome) == [.done(.erased(2)), .closed])
     }
 
+    @Test func `no state table names an erased id that was held at an earlier SEAL`() throws {
+        var node = try leader(events: [("secret-id", 4_711), ("b", 1)])
+        let hold = NamedID(uniqueID: Array("secret-id".utf8))
+        node.command(1, .addHold(hold, reason: "court"))
+        node.command(2, Self.latest)
+        node.turn()
+        try node.write()
+        #expect(try node.disk.list().contains { $0.hasSuffix(".state") })
+        node.command(3, .removeHold(hold))
+        node.command(4, .erase(uniqueID: hold.uniqueID, reason: "asked for"))
+        node.turn()
+        try node.write()
+        #expect(node.replica.ledger.retention.pending.isEmpty)
+        #expect(try !holds("secret-id", node))
+    }
+
+    // MARK: - Questions
+
+    @Test func `an estimate is what the run then does, page by page, and changes nothing`() throws {
+        var node = try ScriptedNode(members: 1, segmentBytes: 400)
+        try node.lead()
+        for note in 1...20 {
+            try node.submit(UInt64(note), [.init(note: note)])
+            node.turn()
+            try node.write()
+        }
+        let names = try node.disk.list()
+        let order = CompactionOrder(policy: .latest, sealsFirst: true)
+        var rows: [CompactionEstimate.Row] = []
+        var next: UInt64 = 0
+        repeat {
+            node.ask(7, .estimate(order, from: next))
+            node.turn()
+            try node.write()
+            guard case .estimate(let page)? = try node.clusterReplies().first?.outcome else {
+                Issue.record("no estimate from \(next)")
+                return
+            }
+            #expect(page.rows.count <= CompactionEstimate.limit)
+            rows += page.rows
+            next = page.next
+        } while next != 0
+        let segments = node.replica.catalogue.archive.segments
+        #expect(rows.map(\.firstIndex) == segments.map(\.firstIndex) && rows.count > 4)
+        #expect(try node.disk.list() == names)
+        node.command(1, Self.latest)
+        node.turn()
+        try node.write()
+        let status = node.replica.status(now: node.now).storage.compaction
+        #expect(status.run?.outcome == .completed && status.isSettled)
+        let expected = rows.reduce(0) { $0 + $1.figures.compacted }
+        // What was in the open segment comes on top.
+        #expect(status.figures.compacted >= expected && status.figures.compacted == 19)
+        #expect(status.figures.bytesAfter < status.figures.bytesBefore)
+        #expect(status.total == status.figures)
+    }
+
+    @Test func `who waits for an estimate is sent elsewhere when the leader serves no more`() throws
+    {
+        var node = try leader(events: [("a", 1), ("a", 2)], members: 3)
+        node.command(1, Self.latest)
+        for _ in 0..<4 {
+            node.turn()
+            try node.write()
+            node.acknowledge()
+        }
+        let order = CompactionOrder(policy: .latest, sealsFirst: true)
+        node.ask(7, .estimate(order, from: 0))
+        node.stepDown()
+        #expect(try node.clusterReplies().map(\.outcome) == [.none])
+        try node.write()
+        #expect(try node.clusterReplies().isEmpty)
+        #expect(node.replica.compacting.givenUpPlans == 0)
+    }
+
+    @Test func `holds come in pages, in the order of their bytes`() throws {
+        var node = try leader(events: [])
+        for id in ["b", "c", "a"] {
+            node.command(
+                UInt64(id.utf8.first ?? 0), .addHold(NamedID(uniqueID: Array(id.utf8)), reason: id))
+        }
+        node.turn()
+        try node.write()
+        func page(after id: String) throws -> [String] {
+            node.ask(1, .holds(after: Array(id.utf8)))
+            node.turn()
+            guard case .holds(let page)? = try node.clusterReplies().first?.outcome else {
+                return ["no page"]
+            }
+            return page.rows.map { String(decoding: $0.uniqueID, as: UTF8.self) + $0.reason }
+        }
+        #expect(try page(after: "") == ["aa", "bb", "cc"])
+        #expect(try page(after: "a") == ["bb", "cc"])
+        #expect(try page(after: "bb") == ["cc"])
+        #expect(try page(after: "c") == [])
+    }
+
+    @Test func `a schedule begins a run at once, and the next when its time has come`() throws {
+        var node = try ScriptedNode(members: 1)
+        node.replica.settings.compactionSchedule = CompactionSchedule(
+            periodMicroseconds: 60_000_000,
+            order: CompactionOrder(policy: .latest, sealsFirst: false))
+        try node.lead()
+        let first = try #require(node.replica.ledger.retention.lastResult)
+        #expect(first.outcome == .completed)
+        node.pass(59_000)
+        node.turn()
+        try node.write()
+        #expect(node.replica.ledger.retention.lastResult == first)
+        node.pass(2_000)
+        node.turn()
+        try node.write()
+        let second = try #require(node.replica.ledger.retention.lastResult)
+        #expect(second.run > first.run && second.policy == .latest)
+        let lines = try replay(&node)
+        #expect(lines.filter { $0.contains("\"schedule\":true") }.count == 2)
+    }
+
     @Test func `hidden events are not shown before their bytes are gone`() throws {
         var node = try leader(events: [("s", 4_711), ("b", 1)], members: 3)
         node.command(1, .erase(uniqueID: Array("s".utf8), reason: "r"))

@@ -218,11 +218,11 @@ struct ScriptedNode {
             from: Self.gateway, now: now, wall: Timestamp(microseconds: 0), into: &outcome)
     }
 
-    /// Asks for the log to be sealed, without ending the turn.
-    mutating func seal(_ id: UInt64) {
+    /// Asks something about the cluster, as an administrator.
+    mutating func ask(_ id: UInt64, _ action: ClusterCommand.Action) {
         replica.cluster(
-            ClusterCommand(id: id, author: Self.administrator, action: .seal), from: Self.gateway,
-            now: now, wall: Timestamp(microseconds: 0), into: &outcome)
+            ClusterCommand(id: id, author: Self.administrator, action: action),
+            from: Self.gateway, now: now, wall: Timestamp(microseconds: 0), into: &outcome)
     }
 
     mutating func clusterReplies() throws -> [ClusterReply] {
@@ -258,8 +258,12 @@ struct ScriptedNode {
     mutating func texts() throws -> [(outcome: RowsHead.Outcome, lines: [String])] {
         for job in reads {
             var bytes: [UInt8] = []
-            job.run(ArchiveSource(disk: disk), leaf: &leaf, into: &bytes)
-            sent.append((.client(job.client), bytes))
+            if let failed = job.run(ArchiveSource(disk: disk), leaf: &leaf, into: &bytes) {
+                replica.readFailed(failed, now: now, into: &outcome)
+                turn()
+            } else {
+                sent.append((.client(job.client), bytes))
+            }
         }
         reads = []
         return try take(.rows).map { payload in
@@ -273,8 +277,12 @@ struct ScriptedNode {
     mutating func rows() throws -> [(head: RowsHead, rows: [History.Row])] {
         for job in reads {
             var bytes: [UInt8] = []
-            job.run(ArchiveSource(disk: disk), leaf: &leaf, into: &bytes)
-            sent.append((.client(job.client), bytes))
+            if let failed = job.run(ArchiveSource(disk: disk), leaf: &leaf, into: &bytes) {
+                replica.readFailed(failed, now: now, into: &outcome)
+                turn()
+            } else {
+                sent.append((.client(job.client), bytes))
+            }
         }
         reads = []
         return try take(.rows).map { payload in

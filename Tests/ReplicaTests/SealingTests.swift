@@ -16,7 +16,7 @@ struct SealingTests {
     @Test func `a seal is answered once it and what came before it are committed`() throws {
         var node = try leader()
         try node.submit(1, [.init(note: 1)])
-        node.seal(7)
+        node.ask(7, .seal)
         node.turn()
         #expect(node.replica.catalogue.lastHeader?.kind == .seal)
         let index = node.replica.catalogue.lastIndex
@@ -32,12 +32,12 @@ struct SealingTests {
 
     @Test func `a log that is sealed already is not sealed again`() throws {
         var node = try leader()
-        node.seal(7)
+        node.ask(7, .seal)
         node.turn()
         try node.write()
         node.acknowledge()
         let index = node.replica.catalogue.lastIndex
-        node.seal(8)
+        node.ask(8, .seal)
         node.turn()
         node.acknowledge()
         #expect(node.replica.catalogue.lastIndex == index)
@@ -46,11 +46,11 @@ struct SealingTests {
 
     @Test func `a leader that loses its place says that the end is not known`() throws {
         var node = try leader()
-        node.seal(7)
+        node.ask(7, .seal)
         node.turn()
         node.stepDown()
         #expect(try node.clusterReplies().map(\.outcome) == [.unknown])
-        node.seal(8)
+        node.ask(8, .seal)
         node.turn()
         #expect(try node.clusterReplies().map(\.outcome) == [.none])
     }

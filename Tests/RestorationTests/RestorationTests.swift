@@ -65,9 +65,7 @@ struct RestorationTests {
     }
 
     private func ledger(_ recovered: Recovered) throws -> Ledger {
-        try StateTable.decode(
-            try #require(recovered.state), clusterID: childCluster, seed: RevisionKey.Seed(0),
-            archive: NoRevisions())
+        try StateTable.decode(try #require(recovered.state), clusterID: childCluster, index: nil)
     }
 
     private func damage(_ disk: SimulatedDisk) throws -> [Damage] {

@@ -16,7 +16,7 @@ from harness import Cluster, Suite, is_running, until
 from wire import CREATE, ask, bearer, equal, event, holds, json_lines, post, replay
 
 DISK_BYTES = 64 * 1024 * 1024
-BALLAST_BYTES = 14 * 1024 * 1024
+BALLAST_BYTES = 8 * 1024 * 1024
 # Events of one request, of about 15 KB each.
 BATCH = 100
 
@@ -40,11 +40,14 @@ class Disks:
         self.cluster.run("wipe")
         self.cluster.start()
         self.cluster.run("stop")
-        for node in self.nodes:
-            if not self.move(node):
+        try:
+            if not all(self.move(node) for node in self.nodes):
                 return None
-        self.cluster.start()
-        self.cluster.until_ready()
+            self.cluster.start()
+            self.cluster.until_ready()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def move(self, node):
@@ -161,7 +164,7 @@ def one_node(suite):
             return
         acknowledged = []
         with suite.check("one full disk: two go on, it does not lead, and it does not stop"):
-            acknowledged, is_full = fill(cluster, "one", 45)
+            acknowledged, is_full = fill(cluster, "one", 31)
             holds(not is_full, "all events are taken")
             until(lambda: status_of(cluster, 3)["disk_low"], 10, "it says that it is short of disk")
             until(lambda: cluster.leader() != 3, 10, "another node leads")
@@ -169,7 +172,7 @@ def one_node(suite):
             all_there(cluster, acknowledged)
         with suite.check("one full disk: it starts again as it is"):
             cluster.kill(3)
-            cluster.restart(3)
+            cluster.run("restart", "3", expected=None)
             until(lambda: status_of(cluster, 3)["reachable"], 20, "it is back")
             holds(is_running(cluster.pid(3)), "it runs")
         with suite.check("one full disk: room is made, and it has everything"):

@@ -16,7 +16,8 @@ package enum Admission: Sendable {
     case bulk(Credential)
     case read(ReadAdmission)
     case replay(PageRequest, follow: Bool, stale: Bool)
-    case command(DirectoryCommand, record: [UInt8], secret: String?)
+    case command(
+        DirectoryCommand, record: [UInt8], secret: String?, surface: Route.Surface)
     case indexTokens
     /// A command about the cluster, in the name of this token.
     case cluster(ClusterCommand.Action, author: TokenID)
@@ -147,7 +148,7 @@ package struct GatewayCore {
         if route.surface == .native {
             let credential = try nativeCredential(head, bytes)
             try authorize(credential.token, for: route)
-            return try admitNative(route, head, body, bytes, credential)
+            return try admitNative(route, head, body, bytes, credential, entropy)
         }
         try set.read(bytes, body: body, query: head.query)
         let credential = try credential(head, bytes)
@@ -156,6 +157,9 @@ package struct GatewayCore {
         case .createEvent: return try admitEvent(credential, bytes)
         case .readEvent: return try admitRead(credential, bytes, history: false)
         case .eventHistory: return try admitRead(credential, bytes, history: true)
+        case .eraseEvent:
+            let request = requestIdentity(head, bytes, credential, entropy())
+            return try admitErasure(credential, on: .compatible, request)
         case .createToken, .revokeToken:
             let entropy = entropy()
             let request = requestIdentity(head, bytes, credential, entropy)
@@ -164,7 +168,8 @@ package struct GatewayCore {
                 : try admitTokenRevocation(credential, request: request)
         case .indexTokens: return .indexTokens
         case .appendEvents, .replayEvents, .nativeEvent, .cluster, .transfer, .seal,
-            .clusterFiles, .live, .ready, .metrics:
+            .clusterFiles, .live, .ready, .metrics, .compact, .indexHolds, .addHold, .removeHold,
+            .eraseNative:
             preconditionFailure("\(route.label) is not of the compatible surface")
         }
     }

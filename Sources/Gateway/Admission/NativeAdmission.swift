@@ -19,7 +19,7 @@ extension GatewayCore {
 
     mutating func admitNative(
         _ route: Route, _ head: HTTPHead, _ body: Range<Int>, _ bytes: Span<UInt8>,
-        _ credential: Credential
+        _ credential: Credential, _ entropy: () -> [UInt8]
     ) throws(Refusal) -> Admission {
         var query = QueryParameters()
         if let range = head.query {
@@ -34,11 +34,7 @@ extension GatewayCore {
             return .bulk(credential)
         case .replayEvents: return try admitReplay(query, head, bytes)
         case .nativeEvent:
-            let prefix = route.path.utf8CodeUnitCount
-            let segment = (head.path.lowerBound + prefix)..<head.path.upperBound
-            guard let uniqueID = Self.percentDecoded(bytes.copy(segment)) else {
-                throw Refusal(.invalidParam, "The path is not well-formed percent-encoding.")
-            }
+            let uniqueID = try subject(route, head, bytes)
             var faults: [ParameterFault] = []
             let history = flag(query, "history", &faults)
             let stale = flag(query, "stale", &faults)
@@ -53,8 +49,43 @@ extension GatewayCore {
             try requireAdministrator(credential)
             return .cluster(.seal, author: credential.token.id)
         case .clusterFiles: return try admitFiles(credential, query)
+        case .compact, .indexHolds, .addHold, .removeHold, .eraseNative:
+            let request = requestIdentity(head, bytes, credential, entropy())
+            return try admitRetention(route, query, head, body, bytes, credential, request)
         default: preconditionFailure("\(route.label) is not of the native surface")
         }
+    }
+
+    private mutating func admitRetention(
+        _ route: Route, _ query: QueryParameters, _ head: HTTPHead, _ body: Range<Int>,
+        _ bytes: Span<UInt8>, _ credential: Credential, _ request: Identifier
+    ) throws(Refusal) -> Admission {
+        switch route.action {
+        case .compact: return try admitCompaction(credential, body, bytes, request)
+        case .indexHolds:
+            try requireAdministrator(credential)
+            return .cluster(
+                .holds(after: text(query, "after") ?? []), author: credential.token.id)
+        case .addHold: return try admitHold(credential, body, bytes, request)
+        case .removeHold:
+            return try admitHoldRemoval(
+                credential, try subject(route, head, bytes), request)
+        case .eraseNative:
+            try set.read(bytes, body: body, query: nil)
+            return try admitErasure(credential, on: .native, request)
+        default: preconditionFailure("\(route.label) is no command of retention")
+        }
+    }
+
+    /// The unique_id that is the last segment of the path.
+    private func subject(
+        _ route: Route, _ head: HTTPHead, _ bytes: Span<UInt8>
+    ) throws(Refusal) -> [UInt8] {
+        let segment = (head.path.lowerBound + route.path.utf8CodeUnitCount)..<head.path.upperBound
+        guard let uniqueID = Self.percentDecoded(bytes.copy(segment)) else {
+            throw Refusal(.invalidParam, "The path is not well-formed percent-encoding.")
+        }
+        return uniqueID
     }
 
     private func admitReplay(

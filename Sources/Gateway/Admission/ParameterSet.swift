@@ -23,6 +23,10 @@ enum ParameterName: String, CaseIterable {
     case permissions
     case id
     case node
+    case reason
+    case policy
+    case dryRun = "dry_run"
+    case from
 }
 
 /// What a request holds of one parameter.
@@ -179,6 +183,10 @@ struct ParameterSet {
         case .permissions: 16
         case .id: 17
         case .node: 18
+        case .reason: 19
+        case .policy: 20
+        case .dryRun: 21
+        case .from: 22
         }
     }
 }

@@ -45,7 +45,7 @@ extension GatewayCore {
             request: request, author: credential.token.id, change: .createToken(row))
         return .command(
             command, record: record("tokens/create", id, details, credential),
-            secret: TokenText(kind: kind, id: id, secret: secret).text)
+            secret: TokenText(kind: kind, id: id, secret: secret).text, surface: .compatible)
     }
 
     mutating func admitTokenRevocation(
@@ -67,7 +67,7 @@ extension GatewayCore {
             request: request, author: credential.token.id, change: .revokeToken(id))
         return .command(
             command, record: record("tokens/revoke", id, Array("{}".utf8), credential),
-            secret: nil)
+            secret: nil, surface: .compatible)
     }
 
     /// Appends what may be shown of a token: never its secret, nor the digest of it.

@@ -140,24 +140,7 @@ extension GatewayCore {
         switch outcome {
         case .done(let answer):
             Envelope.appendSuccess(requestID: requestID, to: &body) { output in
-                var object = JSONObjectWriter(to: &output)
-                switch answer {
-                case .created(let id):
-                    object.member("id", id.description, to: &output)
-                    if let secret, secret.contains("_\(id)_") {
-                        object.member("token", secret, to: &output)
-                    }
-                case .revoked(let id):
-                    object.member("id", id.description, to: &output)
-                    object.member("revoked", true, to: &output)
-                case .compacting(let run): object.member("run", run.value, to: &output)
-                case .held: object.member("held", true, to: &output)
-                case .released: object.member("held", false, to: &output)
-                case .erased(let events):
-                    object.member("erased", true, to: &output)
-                    object.member("events", events, to: &output)
-                }
-                object.close(to: &output)
+                Self.append(answer, secret: secret, to: &output)
             }
             return Answer(status: 200, contentType: Envelope.contentType, body: body)
         case .unknownToken:

@@ -25,6 +25,8 @@ extension GatewayCore {
             object.close(to: &body)
             return Answer(
                 status: 200, contentType: "application/json; charset=utf-8", body: body)
+        case .estimate(let estimate): return answer(estimate)
+        case .holds(let page): return answer(page)
         case .refused(.notAllowed, let detail):
             return refuse(
                 Refusal(.permissionDenied, detail), on: .native, requestID: requestID)
@@ -64,6 +66,7 @@ extension GatewayCore {
         case .unreachable: "member-unreachable"
         case .lagging: "member-lags"
         case .abandoned: "transfer-abandoned"
+        case .damaged: "damaged"
         }
     }
 }

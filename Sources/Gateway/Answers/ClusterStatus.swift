@@ -26,6 +26,10 @@ package enum ClusterStatus {
         let newest = statuses.max { $0.commit < $1.commit }
         object.member("commit", newest?.commit.value ?? 0, to: &output)
         object.member("next_sequence", newest?.nextSequence.value ?? 0, to: &output)
+        if let newest = leader ?? newest {
+            object.name("compaction", to: &output)
+            CompactionAnswer.append(newest.storage.compaction, to: &output)
+        }
         object.name("nodes", to: &output)
         var array = JSONArrayWriter(to: &output)
         for node in nodes {
@@ -71,6 +75,13 @@ package enum ClusterStatus {
         object.member("disk_watermark_bytes", storage.disk.watermark, to: &output)
         object.member("disk_low", storage.disk.isLow, to: &output)
         object.member("bytes_per_day", storage.bytesPerDay, to: &output)
+        object.member("scrub_passes", storage.care.scrubPasses, to: &output)
+        object.member("repaired_chunks", storage.care.repairedChunks, to: &output)
+        object.member("repaired_entries", storage.care.repairedEntries, to: &output)
+        let damaged = storage.care.damaged.map { "\($0.lowerBound)-\($0.upperBound)" }
+        object.member("damaged_entries", damaged.joined(separator: " "), to: &output)
+        object.name("compaction", to: &output)
+        CompactionAnswer.appendPart(storage.compaction, to: &output)
         if let days = storage.daysLeft { object.member("days_left", days, to: &output) }
     }
 }

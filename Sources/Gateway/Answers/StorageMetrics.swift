@@ -4,8 +4,11 @@ import Records
 /// What the nodes say of their files, as metrics.
 enum StorageMetrics {
     static func append(_ nodes: [ClusterClient.Node], to text: inout Exposition) {
-        func metric(_ name: String, _ help: String, _ value: (StorageStatus) -> UInt64) {
-            text.metric(name, "gauge", help)
+        func metric(
+            _ name: String, _ help: String, type: String = "gauge",
+            _ value: (StorageStatus) -> UInt64
+        ) {
+            text.metric(name, type, help)
             for node in nodes {
                 text.sample(
                     "{node=\"\(node.id)\"}", node.status.map { value($0.storage) } ?? 0)
@@ -25,5 +28,53 @@ enum StorageMetrics {
         metric("daybook_node_log_growth_bytes_per_day", "At the rate of the last hour.") {
             $0.bytesPerDay
         }
+        metric(
+            "daybook_scrub_bytes_total", "Bytes of the archive that were read and verified.",
+            type: "counter"
+        ) { $0.care.scrubbedBytes }
+        metric(
+            "daybook_scrub_passes_total", "How often all of the archive was.", type: "counter"
+        ) { $0.care.scrubPasses }
+        metric("daybook_scrub_last_pass_seconds", "When it was last; 0 for not yet.") {
+            UInt64(max(0, $0.care.lastScrub?.microseconds ?? 0)) / 1_000_000
+        }
+        metric(
+            "daybook_repair_chunks_total", "Chunks of 64 KiB that came from peers.",
+            type: "counter"
+        ) { $0.care.repairedChunks }
+        metric(
+            "daybook_repair_entries_total", "Entries of the log's end that came from peers.",
+            type: "counter"
+        ) { $0.care.repairedEntries }
+        metric("daybook_damaged_segments", "Archived segments that are being repaired.") {
+            UInt64($0.care.damaged.count)
+        }
+        metric("daybook_node_compacted_index", "The newest compaction that its files show.") {
+            $0.compaction.swappedThrough.value
+        }
+        metric("daybook_node_compaction_failed", "1 while it takes no part in a compaction.") {
+            $0.compaction.stage == .failed || $0.compaction.stage == .withheld ? 1 : 0
+        }
+        metric("daybook_node_compaction_abandoned", "1 while the last run had no majority.") {
+            $0.compaction.run?.outcome == .noMajority ? 1 : 0
+        }
+        metric("daybook_node_compaction_settled", "1 when no replaced file is left.") {
+            $0.compaction.isSettled ? 1 : 0
+        }
+        metric("daybook_node_erasures_pending", "Erased unique_ids that are in files yet.") {
+            UInt64($0.compaction.pendingErasures)
+        }
+        metric("daybook_node_holds", "Legal holds.") { UInt64($0.compaction.holds) }
+        metric(
+            "daybook_node_events_compacted_total", "Events that it took away.", type: "counter"
+        ) { $0.compaction.total.compacted + $0.compaction.total.erased }
+        metric(
+            "daybook_node_compaction_read_bytes_total", "Bytes of segments that it replaced.",
+            type: "counter"
+        ) { $0.compaction.total.bytesBefore }
+        metric(
+            "daybook_node_compaction_written_bytes_total", "Bytes of those in their place.",
+            type: "counter"
+        ) { $0.compaction.total.bytesAfter }
     }
 }

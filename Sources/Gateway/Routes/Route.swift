@@ -7,6 +7,7 @@ package enum RouteAction: Sendable {
     case createToken, indexTokens, revokeToken
     case appendEvents, replayEvents, nativeEvent
     case cluster, transfer, seal, clusterFiles, live, ready, metrics
+    case eraseEvent, compact, indexHolds, addHold, removeHold, eraseNative
 }
 
 /// What the body of a route's requests is.
@@ -46,6 +47,7 @@ package enum RouteTable {
         compatible(.readEvent, "audit_events_fmp", "read", "/api/v1/audit_events_fmp/read"),
         compatible(
             .eventHistory, "audit_events_fmp", "history", "/api/v1/audit_events_fmp/history"),
+        compatible(.eraseEvent, "audit_events_fmp", "erase", "/api/v1/audit_events_fmp/erase"),
         compatible(.createToken, "tokens", "create", "/api/v1/tokens/create"),
         compatible(.indexTokens, "tokens", "index", "/api/v1/tokens/index"),
         compatible(.revokeToken, "tokens", "revoke", "/api/v1/tokens/revoke"),
@@ -62,6 +64,16 @@ package enum RouteTable {
             permission: ("cluster", "transfer")),
         native(.seal, [.post], "/v1/cluster/seal", permission: ("cluster", "backup")),
         native(.clusterFiles, [.get], "/v1/cluster/files", permission: ("cluster", "backup")),
+        native(
+            .compact, [.post], "/v1/compactions", form: .parameters,
+            permission: ("compactions", "create")),
+        native(.indexHolds, [.get, .head], "/v1/holds", permission: ("holds", "index")),
+        native(
+            .addHold, [.post], "/v1/holds", form: .parameters, permission: ("holds", "create")),
+        native(.removeHold, [.delete], "/v1/holds/", permission: ("holds", "delete")),
+        native(
+            .eraseNative, [.post], "/v1/erasures", form: .parameters,
+            permission: ("audit_events_fmp", "erase")),
         native(.live, [.get, .head], "/health/live", needsToken: false),
         native(.ready, [.get, .head], "/health/ready", needsToken: false),
         native(.metrics, [.get, .head], "/metrics", needsToken: false),

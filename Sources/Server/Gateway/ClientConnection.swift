@@ -13,7 +13,7 @@ final class ClientConnection {
         case directory(isOversized: Bool)
         case event(EventAdmission)
         case read(ReadAdmission)
-        case command(secret: String?)
+        case command(secret: String?, surface: Route.Surface)
         case cluster
         case bulk(BulkExchange)
         case replay(ReplayExchange)

@@ -121,8 +121,8 @@ extension GatewayServer {
                 exchange: connection.exchangeID, now: now)
         case .replay(let page, let follow, let stale):
             beginReplay(page, follow: follow, stale: stale, connection, now: now)
-        case .command(let command, let record, let secret):
-            begin(.command(secret: secret), connection)
+        case .command(let command, let record, let secret, let surface):
+            begin(.command(secret: secret, surface: surface), connection)
             cluster.command(
                 command, record: record, exchange: connection.exchangeID, now: now)
         case .indexTokens:
@@ -209,10 +209,11 @@ extension GatewayServer {
             deliverNoRows(connection, now: now)
         case .command(let exchange, let outcome):
             guard let connection = connection(exchange),
-                case .command(let secret) = connection.exchange
+                case .command(let secret, let surface) = connection.exchange
             else { return }
             respond(
-                core.answer(outcome, secret: secret, requestID: connection.requestID),
+                core.answer(
+                    outcome, secret: secret, on: surface, requestID: connection.requestID),
                 on: connection, now: now)
             drive(connection, now: now)
         case .cluster(let exchange, let outcome, let wasSo):

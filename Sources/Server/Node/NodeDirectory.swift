@@ -54,23 +54,17 @@ package enum NodeDirectory {
         _ = consume lock
     }
 
+    /// Throws a FaultyTail when peers may have what is damaged, else a NodeFailure.
     static func recover(_ path: String, settings: LogSettings) throws -> Recovered {
         let disk = try DirectoryDisk(path: path)
         let recovered: Recovered
         do {
             recovered = try LogDirectory.recover(disk: disk, settings: settings)
-        } catch .notInitialized {
-            throw NodeFailure("\(path) is not initialized: run `daybook init node`")
-        } catch .corrupt(let file, let offset, let defect) {
-            throw NodeFailure(
-                "\(path)/\(file) is damaged at offset \(offset): \(defect). Nothing was changed. "
-                    + "Restore the file from another node or a backup")
         } catch .faulty(let faulty) {
-            throw NodeFailure(
-                "\(path)/\(faulty.file) is damaged at offset \(faulty.offset): \(faulty.defect). "
-                    + "Entries from \(faulty.firstIndex) to \(faulty.lastPosition.index) were "
-                    + "durable here and cannot all be read. Nothing was changed. "
-                    + "Restore the file from another node or a backup")
+            // Others may have it (`RepairServer`).
+            throw faulty
+        } catch {
+            throw failure(error, in: path)
         }
         guard !recovered.catalogue.isEmpty else {
             throw NodeFailure(
@@ -97,5 +91,31 @@ package enum NodeDirectory {
                 [("first", "\(range.lowerBound)"), ("next", "\(range.upperBound)")])
         }
         return start.tables
+    }
+
+    /// What to do about a log that cannot be opened.
+    static func failure(_ failure: RecoveryFailure, in path: String) -> NodeFailure {
+        switch failure {
+        case .notInitialized:
+            NodeFailure("\(path) is not initialized: run `daybook init node`")
+        case .corrupt(let file, let offset, let defect):
+            NodeFailure(
+                "\(path)/\(file) is damaged at offset \(offset): \(defect). Nothing was changed. "
+                    + "Restore the file from another node or a backup")
+        case .faulty(let faulty): Self.failure(faulty, in: path)
+        case .disk(let error):
+            NodeFailure(
+                "\(error.operation) of \(path)/\(error.file) failed with errno \(error.code)")
+        case .foreign(let expected, let found):
+            NodeFailure("\(path) belongs to cluster \(found), not to \(expected)")
+        }
+    }
+
+    static func failure(_ faulty: FaultyTail, in path: String) -> NodeFailure {
+        NodeFailure(
+            "\(path)/\(faulty.file) is damaged at offset \(faulty.offset): \(faulty.defect). "
+                + "Entries from \(faulty.firstIndex) to \(faulty.lastPosition.index) were "
+                + "durable here and cannot all be read. Nothing was changed. "
+                + "Restore the file from another node or a backup")
     }
 }

@@ -35,7 +35,7 @@ package final class NodeServer {
         case written(Int)
         case failed(DiskError)
         case maintained(Result<MaintenanceReport, ReadFailure>)
-        case read(ReaderThread.Answer)
+        case read(ReaderThread.Result)
         case stop
     }
 
@@ -63,6 +63,7 @@ package final class NodeServer {
     /// To see how much room there is.
     private let disk: DirectoryDisk
     private var diskDeadline = Instant.zero
+    private var measuredAt = Instant.zero
     /// Held until the process ends: two processes on one directory are refused.
     private let lock: FileDescriptor
 
@@ -189,9 +190,10 @@ package final class NodeServer {
         }
     }
 
-    /// How much room there is, about once a second.
+    /// How much room there is: once a second, and while there is work much more often.
     private func measureDisk(now: Instant) throws {
-        guard now >= diskDeadline else { return }
+        guard now.nanoseconds(since: measuredAt) >= 20_000_000 else { return }
+        measuredAt = now
         diskDeadline = now.advanced(byNanoseconds: 1_000_000_000)
         replica.measured(
             free: UInt64(try disk.freeByteCount()), total: UInt64(try disk.totalByteCount()),
@@ -231,8 +233,8 @@ package final class NodeServer {
                     + "nothing more is acknowledged until the node is started again")
         case .maintained(.success(let report)): replica.maintained(report, into: &outcome)
         case .maintained(.failure(let failure)): throw NodeFailure("the archive: \(failure)")
-        case .read(let answer):
-            send(answer.frame, to: answer.destination, now: now)
+        case .read(.answer(let destination, let frame)): send(frame, to: destination, now: now)
+        case .read(.failed(let failed)): replica.readFailed(failed, now: now, into: &outcome)
         case .stop: prepareStop(now: now)
         }
     }
@@ -308,6 +310,10 @@ package final class NodeServer {
         case .fetched(let file, let byteCount):
             log.write(
                 .info, "fetched from peers", [("file", file), ("bytes", "\(byteCount)")])
+        case .damaged(let file):
+            log.write(
+                .warning, "a file of the archive is damaged: asks its peers for it",
+                [("file", file)])
         case .fetchedWrong(let peer):
             log.write(.warning, "got something else than was asked for", [("peer", "\(peer)")])
         case .compacted(let index, let text):

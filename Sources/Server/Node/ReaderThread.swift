@@ -5,9 +5,10 @@ import Replica
 
 /// A thread that reads and writes out rows, so that a long replay does not hold up the log.
 final class ReaderThread: Sendable {
-    struct Answer: Sendable {
-        let destination: Destination
-        let frame: [UInt8]
+    enum Result: Sendable {
+        case answer(Destination, [UInt8])
+        /// An entry could not be read.
+        case failed(FailedRead)
     }
 
     enum Work: Sendable {
@@ -21,7 +22,7 @@ final class ReaderThread: Sendable {
 
     /// Starts the thread; `report` is called on it with each answer.
     init(
-        directory: String, report: @escaping @Sendable (Answer) -> Void
+        directory: String, report: @escaping @Sendable (Result) -> Void
     ) throws(SystemError) {
         let jobs = try Mailbox<Work>(isBlocking: true)
         self.jobs = jobs
@@ -38,11 +39,14 @@ final class ReaderThread: Sendable {
                     switch job {
                     case .stop: return
                     case .rows(let job):
-                        job.run(source, leaf: &leaf, into: &frame)
-                        report(Answer(destination: .client(job.client), frame: frame))
+                        if let failed = job.run(source, leaf: &leaf, into: &frame) {
+                            report(.failed(failed))
+                        } else {
+                            report(.answer(.client(job.client), frame))
+                        }
                     case .fetch(let job):
                         job.run(source, into: &frame)
-                        report(Answer(destination: job.destination, frame: frame))
+                        report(.answer(job.destination, frame))
                     }
                 }
             }

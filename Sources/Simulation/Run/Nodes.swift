@@ -306,12 +306,16 @@ extension Simulation {
         send(frame, from: node, to: Int(peer.value) - 1)
     }
 
-    func takeRead(_ node: SimulatedNode, _ life: Int, _ job: ReadJob) {
+    func takeRead(_ node: SimulatedNode, _ life: Int, _ job: ReadJob) throws {
         guard node.life == life, let process = node.process,
             let link = process.clients.last(where: { $0.id == job.client })?.link
         else { return }
         var frame: [UInt8] = []
-        job.run(ArchiveSource(disk: node.disk), leaf: &leaf, into: &frame)
-        sendToGateway(frame, link)
+        let failed = job.run(ArchiveSource(disk: node.disk), leaf: &leaf, into: &frame)
+        guard let failed else { return sendToGateway(frame, link) }
+        let now = now
+        try give(node) { process in
+            process.replica.readFailed(failed, now: now, into: &process.outcome)
+        }
     }
 }

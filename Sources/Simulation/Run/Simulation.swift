@@ -89,7 +89,8 @@ package final class Simulation {
         settings.consensus.maxInflightBytes = options.maxInflightBytes
         settings.consensus.plantedBugs = try PlantedBugNames.switches(options.bug)
         settings.log = LogSettings(
-            segmentBytes: options.segmentBytes, groupEntries: 8, groupBytes: 64 * 1_024)
+            segmentBytes: options.segmentBytes, groupEntries: 8, groupBytes: 64 * 1_024,
+            heldSegments: options.heldSegments)
         settings.entriesPerTurn = options.entriesPerTurn
         settings.pageWaitNanoseconds = 300_000_000
         return settings
@@ -151,7 +152,7 @@ package final class Simulation {
         case .maintained(let node, let life): try takeMaintained(nodes[node], life: life)
         case .peerFrame(let from, let to, let bytes): try takePeerFrame(from, to, bytes)
         case .nodeFrame(let link, let bytes): try takeNodeFrame(link, bytes)
-        case .read(let node, let life, let job): takeRead(nodes[node], life, job)
+        case .read(let node, let life, let job): try takeRead(nodes[node], life, job)
         case .fetched(let node, let life, let job): takeFetch(nodes[node], life, job)
         case .start(let node): try start(nodes[node])
         case .connect(let gateway, let node): connect(gateways[gateway], nodes[node])

@@ -17,6 +17,8 @@ package struct SimulationOptions: Equatable, Sendable {
     var maxAppendBytes = 1 << 20
     var maxInflightBytes = 8 << 20
     var entriesPerTurn = 256
+    /// Archived segments from which followers still get single entries.
+    var heldSegments = 1_000_000
 
     // Who uses it.
     var gatewayCount = 2
@@ -90,6 +92,7 @@ package struct SimulationOptions: Equatable, Sendable {
         adversary = nodeCount == 3 && random.chance(20)
         // Last, so that what seeds were before there were transfers they still are.
         if random.chance(50) { faults.append(.transfer) }
+        heldSegments = random.pick([0, 1, 4, 1_000_000])
         if adversary { (maxEntriesPerAppend, maxInflightBytes) = (1, 1) }
     }
 
@@ -102,7 +105,8 @@ package struct SimulationOptions: Equatable, Sendable {
             "nodes \(nodeCount), election timeout \(electionTimeout / 1_000_000) ms, heartbeat "
                 + "\(heartbeat / 1_000_000) ms, segments of \(segmentBytes) bytes",
             "appends of \(maxEntriesPerAppend) entries and \(maxAppendBytes) bytes, in flight "
-                + "\(maxInflightBytes) bytes, \(entriesPerTurn) entries applied in a turn",
+                + "\(maxInflightBytes) bytes, \(entriesPerTurn) entries applied in a turn, "
+                + "\(heldSegments) archived segments held",
             "gateways \(gatewayCount), clients \(clientCount), unique_ids \(idCount), pause "
                 + "\(thinkTime / 1_000_000) ms, deadline \(requestDeadline / 1_000_000) ms",
             "network \(network.delay.lowerBound / 1_000)...\(network.delay.upperBound / 1_000) us, "

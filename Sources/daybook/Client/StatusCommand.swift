@@ -39,8 +39,27 @@ enum StatusCommand {
         let text =
             Printable.text("cluster \(answer.text("cluster_id", root)), ")
             + Printable.text("version \(answer.text("version", root))") + "\n"
-            + Printable.text(verdict) + "\n" + table.text(width: .max)
+            + Printable.text(verdict) + "\n" + compaction(answer) + table.text(width: .max)
         return (text, serves)
+    }
+
+    /// One line on compactions; none when there was none and nothing is held.
+    private static func compaction(_ answer: JSONAnswer) -> String {
+        guard let log = answer.member("compaction", answer.document.root) else { return "" }
+        var parts: [String] = []
+        if let run = answer.member("run", log), answer.text("id", run) != "-" {
+            parts.append(
+                "compaction \(answer.text("id", run)) (\(answer.text("policy", run))) "
+                    + "\(answer.text("state", run)): \(answer.text("done_segments", run)) of "
+                    + "\(answer.text("segments", run)) segments")
+        }
+        if case let count = answer.text("pending_erasures", log), count != "0" {
+            parts.append("\(count) erased ids are in files yet")
+        }
+        if case let count = answer.text("holds", log), count != "0" {
+            parts.append("\(count) legal holds")
+        }
+        return parts.isEmpty ? "" : Printable.text(parts.joined(separator: "; ")) + "\n"
     }
 
     /// Free bytes of the node's disk in MiB, marked where that is too little for events.

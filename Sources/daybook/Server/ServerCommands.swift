@@ -68,11 +68,7 @@ enum ServerCommands {
         configuration.settings = try replicaSettings(arguments)
         _ = try Process.raiseDescriptorLimit()
         let signals = try Signals.Watch()
-        repeat {
-            let server = try NodeServer(configuration)
-            try signals.stop(server.stopper)
-            guard try server.run() == .reopen else { return }
-        } while true
+        try NodeServer.run(configuration) { try signals.stop($0) }
     }
 
     private static func replicaSettings(_ arguments: Arguments) throws -> ReplicaSettings {
@@ -81,7 +77,32 @@ enum ServerCommands {
         settings.consensus.electionTimeoutNanoseconds = timeout
         settings.consensus.heartbeatNanoseconds = timeout / 5
         settings.statusNanoseconds = min(timeout / 5, settings.statusNanoseconds)
+        settings.compactionSchedule = try schedule(arguments)
+        if let bytes = try arguments.number("segment-bytes", in: 65_536...1 << 30) {
+            settings.segmentBytes = Int(bytes)
+        }
+        if let seconds = try arguments.number("scrub-period-s", in: 1...31_536_000) {
+            settings.scrubPeriodNanoseconds = seconds * 1_000_000_000
+        }
         return settings
+    }
+
+    /// When the leader compacts by itself.
+    static func schedule(_ arguments: Arguments) throws(UsageError) -> CompactionSchedule? {
+        let policy = arguments.value("compact-policy") ?? "latest"
+        guard let order = CompactionOrder(policy, sealsFirst: false) else {
+            throw UsageError(
+                "--compact-policy is latest or newer-than:DAYS, not \"\(policy)\"")
+        }
+        guard let text = arguments.value("compact-every") else { return nil }
+        let units: [Character: UInt64] = ["m": 60, "h": 3_600, "d": 86_400]
+        guard let unit = text.last.flatMap({ units[$0] }), let count = UInt64(text.dropLast()),
+            (1...100_000).contains(count)
+        else {
+            throw UsageError(
+                "--compact-every takes minutes, hours or days, as 30m, 24h or 7d, not \"\(text)\"")
+        }
+        return CompactionSchedule(periodMicroseconds: count * unit * 1_000_000, order: order)
     }
 
     private static func milliseconds(
