@@ -130,7 +130,7 @@ let package = Package(
         tests(
             of: "Replica",
             imports: [
-                "Bytes", "Consensus", "Crypto", "EventIndex", "Ledger", "Maintenance", "PeerWire",
+                "Bytes", "Compaction", "Consensus", "Crypto", "EventIndex", "Ledger", "Maintenance", "PeerWire",
                 "Records", "SegmentLog", "Simulation",
             ]),
         tests(

@@ -1,7 +1,7 @@
 package import Records
 package import SegmentLog
 
-/// Several adjacent tables made into one, or one written again without some keys, in steps.
+/// Several adjacent tables made into one, or one written again without some rows, in steps.
 ///
 /// Nothing changes for a reader until the last step; then the caller adopts the new table and,
 /// when nobody uses them any more, removes the inputs. Memory: 256 KiB an input, 3 MiB for the
@@ -12,6 +12,8 @@ package struct TableMerge {
     private var writer: TableWriter
     /// Rising; those before the present row's key are dropped as the merge goes on.
     private var leftOut: ArraySlice<RevisionKey>
+    /// Rows of these events are dropped; rising.
+    private let dropped: [Sequence]
 
     /// Joins `tables`, which follow each other without gaps, into one of a higher level.
     package init(joining tables: [IndexTable], disk: some Disk) throws(IndexFailure) {
@@ -28,9 +30,18 @@ package struct TableMerge {
             leavingOut: keys, disk: disk)
     }
 
+    /// Writes `table` again without the rows of the events `sequences`, which rise.
+    package init(
+        rewriting table: IndexTable, leavingOutEvents sequences: [Sequence], disk: some Disk
+    ) throws(IndexFailure) {
+        try self.init(
+            [table], level: table.header.level, rewrite: table.header.rewrite + 1,
+            leavingOut: [], dropping: sequences, disk: disk)
+    }
+
     private init(
         _ tables: [IndexTable], level: UInt32, rewrite: UInt32, leavingOut keys: [RevisionKey],
-        disk: some Disk
+        dropping sequences: [Sequence] = [], disk: some Disk
     ) throws(IndexFailure) {
         guard let first = tables.first, let last = tables.last else {
             preconditionFailure("a merge of nothing")
@@ -42,6 +53,7 @@ package struct TableMerge {
         }
         inputs = tables
         leftOut = keys.sorted()[...]
+        dropped = sequences
         let capacity = tables.reduce(0) { $0 + $1.rowCount }
         let header = TableHeader(
             sequences: first.sequences.lowerBound..<last.sequences.upperBound, level: level,
@@ -60,7 +72,9 @@ package struct TableMerge {
         while !rows.isEmpty {
             guard rowsLeft > 0 else { return nil }
             rowsLeft -= 1
-            if !isLeftOut(rows.key) { try rows.append(to: &writer, disk: disk) }
+            if !isLeftOut(rows.key), !isDropped(rows.sequence) {
+                try rows.append(to: &writer, disk: disk)
+            }
             try rows.advance(disk: disk)
         }
         return try writer.finish(disk: disk)
@@ -68,6 +82,16 @@ package struct TableMerge {
 
     /// Removes what was written so far, when the merge is not to be finished.
     package func abandon(disk: some Disk) throws(DiskError) { try writer.abandon(disk: disk) }
+
+    private func isDropped(_ sequence: Sequence) -> Bool {
+        var low = 0
+        var high = dropped.count
+        while low < high {
+            let middle = (low + high) / 2
+            if dropped[middle] < sequence { low = middle + 1 } else { high = middle }
+        }
+        return low < dropped.count && dropped[low] == sequence
+    }
 
     private mutating func isLeftOut(_ key: RevisionKey) -> Bool {
         while let first = leftOut.first, first < key { leftOut.removeFirst() }

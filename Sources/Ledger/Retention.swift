@@ -52,6 +52,8 @@ package struct OpenCompaction: Equatable, Sendable {
     package let index: LogIndex
     package let startedAt: Timestamp
     package let compaction: Compaction
+    /// The newest compaction that was done before: a node whose files do not show it cannot take part.
+    package let follows: LogIndex
     /// The holds as they were at its entry.
     package let held: [[UInt8]]
     /// What a majority made, one for each input; empty until it is done.
@@ -230,7 +232,7 @@ package struct Retention: Equatable, Sendable {
         guard objection(to: compaction) == nil else { return }
         open = OpenCompaction(
             index: header.index, startedAt: header.timestamp, compaction: compaction,
-            held: holds.map(\.uniqueID))
+            follows: compactedThrough, held: holds.map(\.uniqueID))
     }
 
     mutating func done(_ index: LogIndex, outputs: [Digest]) {

@@ -155,6 +155,7 @@ extension OpenCompaction {
             case .compact(let compaction) = try ControlPayload(.compact, &payload, bytes)
         else { throw ByteDefect(offset: cursor.offset) }
         self.compaction = compaction
+        follows = LogIndex(try cursor.integer(bytes))
         var held: [[UInt8]] = []
         for _ in 0..<(try cursor.integer(bytes, as: UInt32.self)) {
             held.append(bytes.copy(try cursor.counted(bytes)))
@@ -171,6 +172,7 @@ extension OpenCompaction {
         var payload: [UInt8] = []
         ControlPayload.compact(compaction).append(to: &payload)
         bytes.append(counted: payload)
+        bytes.append(littleEndian: follows.value)
         bytes.append(littleEndian: UInt32(held.count))
         for uniqueID in held { bytes.append(counted: uniqueID) }
         bytes.append(littleEndian: UInt32(outputs.count))

@@ -1,4 +1,5 @@
 package import Compaction
+package import EventIndex
 package import Records
 package import SegmentLog
 
@@ -9,6 +10,12 @@ package enum CompactionTask: Equatable, Sendable {
         input: SegmentDescriptor, before: SegmentDescriptor?, rules: CompactionRules)
     /// Says what would become of the segment at this place of the manifest. Writes nothing.
     case plan(place: Int, rules: CompactionRules)
+    /// Rows of these events, which rise, leave the index: one step. Asked for until it is
+    /// forgotten; before the swap, so that a crash between them has it done again.
+    case forget(compaction: LogIndex, sequences: [Sequence])
+    /// Segments of a peer's archive that lie beside this node's own take their places; its tail
+    /// stays. They are what the compactions made through this entry.
+    case takeOver([SegmentDescriptor], through: LogIndex)
     /// The manifest names the outputs instead of the inputs from now on.
     case swap(compaction: LogIndex, outputs: [SegmentDescriptor])
     /// Files of segments that the archive covers and the manifest does not name are removed.
@@ -17,6 +24,9 @@ package enum CompactionTask: Equatable, Sendable {
 
 /// What came of such a part, durably.
 package enum CompactionTaskReport: Equatable, Sendable {
+    /// More of the index has to be read before an output can be made: the task wants to be handed
+    /// over again, behind what waits.
+    case preparing(compaction: LogIndex)
     /// The output's own descriptor is the input's where nothing changed.
     case made(compaction: LogIndex, output: SegmentDescriptor, tally: SegmentTally)
     /// The input is damaged.
@@ -27,6 +37,11 @@ package enum CompactionTaskReport: Equatable, Sendable {
     /// The segment is damaged.
     case unplanned(ReadFailure)
     case swept
+    /// There are more steps.
+    case forgetting(compaction: LogIndex)
+    /// A table was rewritten, and its input is not removed yet.
+    case forgot(compaction: LogIndex, IndexTable)
+    case forgotten(compaction: LogIndex)
 }
 
 extension Maintainer {
@@ -35,9 +50,17 @@ extension Maintainer {
     ) throws(ReadFailure) -> CompactionTaskReport {
         switch task {
         case .make(let input, let before, let rules):
-            return try make(input, before, rules, supersededBits(for: rules))
+            guard let superseded = try supersededBits(for: rules) else {
+                return .preparing(compaction: rules.compaction)
+            }
+            return try make(input, before, rules, superseded)
         case .plan(let place, let rules):
-            return try plan(place, rules, supersededBits(for: rules))
+            return try plan(place, rules)
+        case .forget(let compaction, let sequences):
+            return try forget(compaction, sequences)
+        case .takeOver(let segments, let compaction):
+            try takeOver(segments, through: compaction)
+            return .swapped(compaction: compaction, manifest)
         case .swap(let compaction, let outputs):
             if manifest.compactedThrough < compaction {
                 var next = manifest
@@ -47,6 +70,7 @@ extension Maintainer {
             }
             return .swapped(compaction: compaction, manifest)
         case .sweep:
+            try endSupersededPass()
             try sweep()
             return .swept
         }
@@ -69,9 +93,32 @@ extension Maintainer {
         }
     }
 
-    private func plan(
-        _ place: Int, _ rules: CompactionRules, _ superseded: SupersededBits
+    private mutating func takeOver(
+        _ segments: [SegmentDescriptor], through compaction: LogIndex
+    ) throws(ReadFailure) {
+        try onDisk { disk throws(DiskError) in
+            try FetchedFiles.verify(segments, on: disk)
+            try FetchedFiles.adopt(segments, on: disk)
+        }
+        var next = manifest
+        next.replace(with: segments, through: compaction)
+        for segment in segments {
+            let place = next.segments.firstIndex { $0.firstIndex == segment.firstIndex } ?? 0
+            try describe(segment, after: place > 0 ? next.segments[place - 1] : nil)
+        }
+        try onDisk { disk throws(DiskError) in try next.store(on: disk, hash) }
+        manifest = next
+    }
+
+    private mutating func plan(
+        _ place: Int, _ rules: CompactionRules
     ) throws(ReadFailure) -> CompactionTaskReport {
+        // What is not archived has no rows in the tables yet.
+        var rules = rules
+        rules.cut = min(rules.cut, manifest.nextSequence)
+        var found = try supersededBits(for: rules)
+        while found == nil { found = try supersededBits(for: rules) }
+        guard let superseded = found else { return .planned(nil, SegmentTally()) }
         let segments = manifest.segments
         guard place < segments.count else { return .planned(nil, SegmentTally()) }
         do {

@@ -6,6 +6,13 @@ package import SegmentLog
 // The index tables of the archive: one is written with each segment, neighbours are merged, and
 // what is missing at a start is made again from the segments.
 
+/// Which events have a later revision below the cut of a compaction.
+enum SupersededSearch {
+    /// The pass over the tables is under way.
+    case passing(cut: Sequence, SupersededPass)
+    case known(cut: Sequence, SupersededBits)
+}
+
 extension Maintainer {
     /// Bytes of rows that one step of a merge handles: about 20 ms of work.
     static var mergeStepBytes: Int { 4 * 1_024 * 1_024 }
@@ -47,22 +54,84 @@ extension Maintainer {
         }
     }
 
-    /// Which events have a later revision below the cut of a compaction that asks for it. Known for
-    /// one cut at a time: all inputs of a run share it.
-    mutating func supersededBits(
-        for rules: CompactionRules
-    ) throws(ReadFailure) -> SupersededBits {
-        guard rules.policy == .latest else { return SupersededBits(words: []) }
-        if let superseded, superseded.cut == rules.cut { return superseded.bits }
+    /// Goes one step on with rewriting the tables that have rows of these events. A merge that is
+    /// under way is given up: it has the rows, and is begun again.
+    mutating func forget(
+        _ compaction: LogIndex, _ sequences: [Sequence]
+    ) throws(ReadFailure) -> CompactionTaskReport {
+        if forgetting?.compaction != compaction {
+            if let merge = merge.take() {
+                try onDisk { disk throws(DiskError) in try merge.abandon(disk: disk) }
+            }
+            forgetting = (compaction, sequences[...], nil)
+        }
+        guard var work = forgetting else { return .forgotten(compaction: compaction) }
         do throws(IndexFailure) {
-            var pass = try SupersededPass(tables, cut: rules.cut, disk: disk)
-            var found: SequenceBits?
-            while found == nil { found = try pass.step(byteBudget: .max, disk: disk) }
-            let bits = SupersededBits(words: found?.words ?? [])
-            superseded = (rules.cut, bits)
-            return bits
+            if work.merge == nil {
+                guard let first = work.left.first,
+                    let table = tables.tables.first(where: { $0.sequences.contains(first) })
+                else {
+                    forgetting = nil
+                    return .forgotten(compaction: compaction)
+                }
+                work.merge = try TableMerge(
+                    rewriting: table, leavingOutEvents: sequences, disk: disk)
+                work.left = work.left.drop { table.sequences.contains($0) }
+            }
+            let table = try work.merge?.step(byteBudget: Self.mergeStepBytes, disk: disk)
+            if table != nil { work.merge = nil }
+            forgetting = work
+            guard let table else { return .forgetting(compaction: compaction) }
+            _ = tables.adopt(table)
+            return .forgot(compaction: compaction, table)
         } catch {
             throw try discarding(error)
+        }
+    }
+
+    /// Which events have a later revision below the cut of a compaction that asks for it; nil when
+    /// that takes another step. Known for one cut at a time: all inputs of a run share it.
+    mutating func supersededBits(
+        for rules: CompactionRules
+    ) throws(ReadFailure) -> SupersededBits? {
+        guard rules.policy == .latest else { return SupersededBits(words: []) }
+        if case .known(rules.cut, let bits) = superseded { return bits }
+        let bits: SupersededBits
+        do throws(IndexFailure) {
+            var pass: SupersededPass
+            if case .passing(rules.cut, let begun) = superseded.take() {
+                pass = begun
+            } else {
+                pass = try SupersededPass(tables, cut: rules.cut, disk: disk)
+            }
+            guard let found = try pass.step(byteBudget: supersededStepBytes, disk: disk) else {
+                superseded = .passing(cut: rules.cut, pass)
+                return nil
+            }
+            bits = SupersededBits(words: found.words)
+        } catch {
+            throw try discarding(error)
+        }
+        superseded = .known(cut: rules.cut, bits)
+        try removeTables()
+        return bits
+    }
+
+    /// Gives the pass up that is under way, when there is one: nothing asks for it any more.
+    mutating func endSupersededPass() throws(ReadFailure) {
+        guard case .passing = superseded else { return }
+        superseded = nil
+        try removeTables()
+    }
+
+    /// Removes the tables that nobody uses any more. A pass that is under way goes on with those that it
+    /// began with.
+    mutating func removeTables() throws(ReadFailure) {
+        if case .passing = superseded { return }
+        let files = tablesToRemove
+        tablesToRemove = []
+        try onDisk { disk throws(DiskError) in
+            for file in files { try disk.remove(file) }
         }
     }
 
@@ -135,6 +204,20 @@ extension SegmentRows {
         let window = walk.window
         do {
             try append(recordsOf: step.header, in: window.span, at: step.range.lowerBound)
+        } catch {
+            throw walk.corrupt(.entry(error))
+        }
+    }
+}
+
+extension SegmentSummary {
+    /// Takes the records of an entry that a walk has come to.
+    mutating func insert<D>(
+        _ step: SegmentWalk<D>.Step, of walk: SegmentWalk<D>
+    ) throws(ReadFailure) {
+        let window = walk.window
+        do {
+            try insert(recordsOf: step.header, in: window.span, at: step.range.lowerBound)
         } catch {
             throw walk.corrupt(.entry(error))
         }

@@ -14,10 +14,16 @@ package struct Maintainer<D: Disk> {
     package internal(set) var manifest: Manifest
     var tables: IndexTables
     var merge: TableMerge?
-    /// The bits of the cut that was needed last.
-    var superseded: (cut: Sequence, bits: SupersededBits)?
+    /// Rows that leave the index: those of tables not begun yet, and the rewriting under way.
+    var forgetting: (compaction: LogIndex, left: ArraySlice<Sequence>, merge: TableMerge?)?
     /// What was scrubbed last.
     var scrubbing: (segment: SegmentDescriptor, digests: ChunkDigests)?
+    /// Bytes of rows that one step of the pass for a compaction handles: about 20 ms of work.
+    package var supersededStepBytes = 16 * 1_024 * 1_024
+    /// Of the cut that was needed last.
+    var superseded: SupersededSearch?
+    /// Tables that are to be removed once the pass under way does not read them any more.
+    var tablesToRemove: [String] = []
 
     /// Goes on from the manifest that recovery found, and the tables of its index.
     package init(disk: D, manifest: Manifest, tables: IndexTables) {
@@ -52,9 +58,8 @@ package struct Maintainer<D: Disk> {
             return .done
         case .mergeIndex: return try mergeStep()
         case .removeTables(let files):
-            try onDisk { disk throws(DiskError) in
-                for file in files { try disk.remove(file) }
-            }
+            tablesToRemove += files
+            try removeTables()
             return .done
         case .scrub(let segment, let previous, let chunks):
             return try scrub(segment, after: previous, chunks)
@@ -96,15 +101,20 @@ package struct Maintainer<D: Disk> {
         var walk = try SegmentWalk(
             disk, file: file, byteCount: byteCount, expected: header, hashing: true)
         var catalogue = SegmentCatalogue(header: header)
+        var summary = SegmentSummary()
         var seal: EntryHeader?
         while let step = try walk.next() {
             catalogue.append(step.header)
             try rows?.append(step, of: walk)
+            try summary.insert(step, of: walk)
             seal = step.header
         }
         guard let seal else { throw .corrupt(file: file, offset: 0, defect: .unsealed) }
+        summary.finish()
+        var encoded: [UInt8] = []
+        summary.append(to: &encoded)
         let places = SegmentPlaces(
-            digests: walk.digests(), catalogue: catalogue, summary: [])
+            digests: walk.digests(), catalogue: catalogue, summary: encoded)
         return (places, seal)
     }
 

@@ -13,7 +13,8 @@ import SegmentLog
 struct ArchiveRepair {
     struct Segment {
         var transfer: SegmentTransfer
-        let since: Instant
+        /// When it was found, or the last chunk came.
+        var progressedAt: Instant
     }
 
     struct ParkedRead {
@@ -21,17 +22,20 @@ struct ArchiveRepair {
         /// First index of the segment it waits for.
         let segment: LogIndex
         let reason: String
-        let deadline: Instant
+        /// Later when a chunk comes before it.
+        var deadline: Instant
     }
 
     /// Reads that wait for a repair. One more is answered at once.
     static let parkedReads = 1_024
-    /// How long a read waits for the segment that it met, since that was found.
+    /// How long a read waits while no chunk comes for the segment that it met.
     static let waitNanoseconds: UInt64 = 3_000_000_000
 
     var segments: [Segment] = []
     /// First indexes of segments that were found to be damaged since the last turn.
     var found: [LogIndex] = []
+    /// First indexes of segments of which chunks came since the last turn.
+    var progressed: [LogIndex] = []
     /// A segment is in repair for longer than anybody waits for it.
     var isOverdue = false
     var parked: [ParkedRead] = []
@@ -60,7 +64,7 @@ extension Replica {
         guard !peers.isEmpty else { return false }
         let transfer = SegmentTransfer(segment, file: segment.file, peers: peers)
         transfer.begin(&fetcher)
-        repairs.segments.append(ArchiveRepair.Segment(transfer: transfer, since: now))
+        repairs.segments.append(ArchiveRepair.Segment(transfer: transfer, progressedAt: now))
         outcome.events.append(.damaged(file: segment.file))
         return true
     }
@@ -108,10 +112,11 @@ extension Replica {
             repair(segment: place, now: now, into: &outcome)
         }
         repairs.found.removeAll()
+        noteProgress(now: now)
         forgetReplacedRepairs(into: &outcome)
         endParkedReads(now: now, into: &outcome)
         repairs.isOverdue = repairs.segments.contains {
-            $0.since.advanced(byNanoseconds: ArchiveRepair.waitNanoseconds) <= now
+            $0.progressedAt.advanced(byNanoseconds: ArchiveRepair.waitNanoseconds) <= now
         }
         if installation == nil, let step = scrub.step(catalogue.archive, now: now) {
             outcome.maintenance.append(step)
@@ -135,9 +140,9 @@ extension Replica {
             return
         }
         let isRepairable = repair(segment: place, now: now, into: &outcome)
-        let since =
-            repairs.place(of: segment.firstIndex).map { repairs.segments[$0].since } ?? now
-        let deadline = since.advanced(byNanoseconds: ArchiveRepair.waitNanoseconds)
+        let progressedAt =
+            repairs.place(of: segment.firstIndex).map { repairs.segments[$0].progressedAt } ?? now
+        let deadline = progressedAt.advanced(byNanoseconds: ArchiveRepair.waitNanoseconds)
         let reason = Self.describe(segment, failed.reason)
         guard isRepairable, deadline > now, job.retries < 8,
             repairs.parked.count < ArchiveRepair.parkedReads
@@ -176,6 +181,7 @@ extension Replica {
             guard let place = repairs.segments.firstIndex(where: { $0.transfer.file == file })
             else { return }
             repairs.chunks += 1
+            repairs.progressed.append(repairs.segments[place].transfer.segment.firstIndex)
             repairs.segments[place].transfer.stored(&outcome.maintenance)
         default: return
         }
@@ -212,6 +218,18 @@ extension Replica {
             }
             repairs.parked.removeAll { $0.segment == segment.segment.firstIndex }
         }
+    }
+
+    private mutating func noteProgress(now: Instant) {
+        for first in repairs.progressed {
+            guard let place = repairs.place(of: first) else { continue }
+            repairs.segments[place].progressedAt = now
+            let deadline = now.advanced(byNanoseconds: ArchiveRepair.waitNanoseconds)
+            for read in repairs.parked.indices where repairs.parked[read].segment == first {
+                repairs.parked[read].deadline = deadline
+            }
+        }
+        repairs.progressed.removeAll(keepingCapacity: true)
     }
 
     /// Answers the reads that waited long enough.

@@ -1,3 +1,5 @@
+import Bytes
+package import EventIndex
 package import Records
 package import SegmentLog
 
@@ -23,6 +25,17 @@ package struct ArchiveSource<D: Disk>: EntrySource {
         do { return try archive.places(of: place, in: manifest) } catch {
             throw .storage("\(error)")
         }
+    }
+
+    package func summary(
+        of place: Int, in manifest: Manifest
+    ) throws(ReplicaFailure) -> SegmentSummary? {
+        let bytes: [UInt8]
+        do { bytes = try archive.summary(of: place, in: manifest) } catch {
+            throw .storage("\(error)")
+        }
+        var cursor = ByteCursor(0..<bytes.count)
+        return try? SegmentSummary(&cursor, bytes.span)
     }
 
     package func digests(

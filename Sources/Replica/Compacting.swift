@@ -1,5 +1,6 @@
 import Compaction
 import Consensus
+import EventIndex
 import Ledger
 import Maintenance
 import PeerWire
@@ -62,6 +63,11 @@ struct Compacting {
     /// What this node made for the run of this entry, and in all, since it started.
     var figures: (run: LogIndex, CompactionFigures) = (.zero, CompactionFigures())
     var total = CompactionFigures()
+
+    /// The compaction whose erased events leave the index, and these.
+    var forgetting: (compaction: LogIndex, sequences: [Sequence])?
+    /// When a peer's archive is asked for again.
+    var takeOverAt = Instant.zero
 
     // Leading.
     var estimates: [PendingEstimate] = []
@@ -131,17 +137,21 @@ extension Replica {
     ) {
         compacting.follow(ledger.retention, archive: catalogue.archive)
         work(wall: wall, into: &outcome)
+        takeOverOutputs(now: now)
         report(now: now, into: &outcome)
         leadCompaction(now: now, wall: wall, into: &outcome)
     }
 
     /// Whether a compaction was done, by the log, that neither this node's manifest shows nor this
-    /// node still has before it: its archive has to come from a peer.
+    /// node can make any more: what it made has to come from a peer.
     package var lacksCompaction: Bool {
-        ledger.retention.compactedThrough > catalogue.archive.compactedThrough
-            && !compacting.parts.contains { part in
-                part.open.isDone && part.phase != .failed && part.phase != .made
-            }
+        guard ledger.retention.compactedThrough > catalogue.archive.compactedThrough else {
+            return false
+        }
+        switch compacting.parts.first?.phase {
+        case nil, .failed, .waiting: return true
+        default: return false
+        }
     }
 
     // MARK: - This node's part
@@ -177,6 +187,7 @@ extension Replica {
         }
         // Behind the cut of the newest SEAL the index has no tables yet.
         guard inputs(of: part) != nil,
+            catalogue.archive.compactedThrough >= part.open.follows,
             part.open.compaction.cut <= catalogue.archive.nextSequence
         else { return }
         let difference = wall.microseconds - part.open.startedAt.microseconds
@@ -237,6 +248,34 @@ extension Replica {
             return
         }
         compacting.parts[0].phase = .swapping
+        guard part.open.compaction.policy == CompactionPolicy.erasures.rawValue else {
+            return replaceInputs(into: &outcome)
+        }
+        // Those of earlier erasures are out of the index already.
+        forget(
+            ledger.retention.erased(before: part.open.index).filter {
+                $0.removedBy ?? part.open.index >= part.open.index
+            }, for: part.open.index, into: &outcome)
+    }
+
+    /// Has the rows of erased events taken out of the index, ahead of the files.
+    mutating func forget(
+        _ erased: [Erased], for compaction: LogIndex, into outcome: inout ReplicaOutcome
+    ) {
+        compacting.forgetting = (compaction, erased.flatMap(\.sequences).sorted())
+        continueForgetting(compaction, into: &outcome)
+    }
+
+    private mutating func continueForgetting(
+        _ compaction: LogIndex, into outcome: inout ReplicaOutcome
+    ) {
+        guard let work = compacting.forgetting, work.compaction == compaction else { return }
+        outcome.maintenance.append(
+            .compaction(.forget(compaction: compaction, sequences: work.sequences)))
+    }
+
+    private mutating func replaceInputs(into outcome: inout ReplicaOutcome) {
+        let part = compacting.parts[0]
         outcome.maintenance.append(
             .compaction(.swap(compaction: part.open.index, outputs: part.outputs)))
     }
@@ -247,6 +286,11 @@ extension Replica {
     ) {
         compacting.reportDeadline = .zero
         switch report {
+        case .preparing(let index):
+            guard let part = compacting.parts.first, part.open.index == index,
+                case .making(let number) = part.phase
+            else { return }
+            make(number, into: &outcome)
         case .made(let index, let output, let tally):
             guard let part = compacting.parts.first, part.open.index == index,
                 case .making(let number) = part.phase
@@ -268,9 +312,27 @@ extension Replica {
             consensus.releaseLog(through: catalogue.firstHeldIndex.previous)
             lastRead = nil
             lastRecord = nil
-            if compacting.parts.first?.open.index == index {
-                compacting.parts[0].phase = .swapped
-                compacting.count(compacting.parts[0])
+            for place in compacting.parts.indices
+            where compacting.parts[place].open.index <= index {
+                compacting.parts[place].phase = .swapped
+                compacting.count(compacting.parts[place])
+            }
+            if installation?.isOfOutputs == true { installation = nil }
+            compacting.sweepIsDue = true
+        case .forgetting(let index), .forgot(let index, _):
+            if case .forgot(_, let table) = report {
+                outcome.maintenance.append(.removeTables(self.index.adopt(table).map(\.file)))
+            }
+            continueForgetting(index, into: &outcome)
+        case .forgotten(let index):
+            guard compacting.forgetting?.compaction == index else { return }
+            compacting.forgetting = nil
+            if case .outputs(let segments, index) = installation?.phase {
+                installation?.phase = .swapping
+                outcome.maintenance.append(
+                    .compaction(.takeOver(segments, through: index)))
+            } else if compacting.parts.first?.open.index == index {
+                replaceInputs(into: &outcome)
             }
         case .swept:
             compacting.isSweeping = false

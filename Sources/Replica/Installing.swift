@@ -1,5 +1,6 @@
 import Consensus
 import Crypto
+import Ledger
 import Maintenance
 import PeerWire
 import Records
@@ -16,22 +17,32 @@ struct Installation {
         case manifest
         case state(Manifest)
         case segments(Manifest, StateTableFile)
+        /// Only outputs of compactions, through this entry.
+        case outputs([SegmentDescriptor], through: LogIndex)
         /// The maintainer has it; behind it everything is opened anew.
         case swapping
     }
 
     let leader: NodeID
+    /// Only outputs of compactions are wanted: this node's log stays.
+    var isOfOutputs = false
     var phase = Phase.manifest
 
     /// The log is not this node's to write any more.
     var isSwapping: Bool {
-        if case .swapping = phase { true } else { false }
+        if case .swapping = phase { !isOfOutputs } else { false }
     }
 }
 
 extension Replica {
     /// The leader's log begins after `base`, and this node's ends before it.
     mutating func install(from leader: NodeID, base: LogPosition) {
+        // A whole archive is more than its outputs.
+        if let running = installation, running.isOfOutputs, compacting.forgetting == nil,
+            case .manifest = running.phase
+        {
+            installation = nil
+        }
         guard installation == nil, catalogue.term(at: base.index) != base.term else { return }
         installation = Installation(leader: leader)
         fetcher.want(.manifest, from: askedFirst(leader))
@@ -68,6 +79,10 @@ extension Replica {
         guard var installation, case .manifest = installation.phase else { return true }
         guard let manifest = Manifest(bytes.span, hash), manifest.clusterID == identity.clusterID
         else { return false }
+        if installation.isOfOutputs {
+            takeOutputs(manifest)
+            return true
+        }
         guard manifest.lastIndex > catalogue.archive.lastIndex else {
             // Nothing to be had there: the leader says again what is missing.
             self.installation = nil
@@ -77,6 +92,48 @@ extension Replica {
         self.installation = installation
         fetcher.want(.stateTable(manifest.lastIndex), from: askedFirst(installation.leader))
         return true
+    }
+
+    // MARK: Outputs of compactions
+
+    /// Asks a peer for what compactions made that this node cannot make any more: its inputs are
+    /// damaged, or it was away while they were done and collected.
+    mutating func takeOverOutputs(now: Instant) {
+        guard lacksCompaction, installation == nil, transfers.isEmpty,
+            now >= compacting.takeOverAt, let leader = consensus.leader,
+            let other = members.map(\.id).first(where: { $0 != identity.nodeID })
+        else { return }
+        compacting.takeOverAt = now.advanced(
+            byNanoseconds: settings.compactionReportNanoseconds)
+        let first = leader == identity.nodeID ? other : leader
+        installation = Installation(leader: first, isOfOutputs: true)
+        fetcher.want(.manifest, from: askedFirst(first))
+    }
+
+    /// Takes what differs in the peer's archive, when it is as far as the log and all that it
+    /// compacted is in this node's archive too.
+    private mutating func takeOutputs(_ manifest: Manifest) {
+        guard let wanted = missingOutputs(manifest), let first = installation?.leader else {
+            installation = nil
+            return
+        }
+        installation?.phase = .outputs(wanted, through: manifest.compactedThrough)
+        for segment in wanted { transfer(segment, to: FetchedFiles.name(of: segment), first) }
+    }
+
+    private func missingOutputs(_ manifest: Manifest) -> [SegmentDescriptor]? {
+        guard lacksCompaction, manifest.compactedThrough >= ledger.retention.compactedThrough,
+            manifest.compactedThrough <= ledger.applied
+        else { return nil }
+        let own = catalogue.archive.segments
+        var wanted: [SegmentDescriptor] = []
+        for segment in manifest.segments where segment.generation > 0 {
+            guard let known = catalogue.archive.place(holding: segment.firstIndex).map({ own[$0] }),
+                known.firstIndex == segment.firstIndex, known.lastIndex == segment.lastIndex
+            else { return nil }
+            if known.digest != segment.digest { wanted.append(segment) }
+        }
+        return wanted
     }
 
     private mutating func takeState(_ seal: LogIndex, _ bytes: [UInt8]) -> Bool {
@@ -148,6 +205,12 @@ extension Replica {
     /// Once everything is here and the log writer has nothing to do, the archive is swapped; from
     /// then on no entries are taken until everything was opened anew.
     mutating func advanceInstallation(into outcome: inout ReplicaOutcome) {
+        if case .outputs(_, let compaction) = installation?.phase, transfers.isEmpty,
+            compacting.forgetting == nil
+        {
+            return forget(
+                ledger.retention.erased(before: compaction), for: compaction, into: &outcome)
+        }
         guard case .segments(let manifest, let state) = installation?.phase,
             transfers.isEmpty, owed.isEmpty
         else { return }

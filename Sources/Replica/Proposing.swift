@@ -47,14 +47,14 @@ extension Replica {
     ) throws(ByteDefect) {
         let (id, oldest) = try Submit.head(payload, bytes)
         guard serves, consensus.role == .leader, hasRoom,
-            refusals.admit(client, isOldest: id == oldest)
+            refusals.admit(client, id, oldest: oldest)
         else {
-            note(client)
+            note(client, id)
             refuse(batch: id, .none, client, into: &outcome)
             return
         }
         guard !lacksRoom(now: now) else {
-            note(client)
+            note(client, id)
             return refuse(batch: id, .full, client, into: &outcome)
         }
         let items = Submit.items(payload)
@@ -76,7 +76,7 @@ extension Replica {
         if !proposed {
             ticket = consensus.requestRead(now: now, into: &core)
             guard ticket != nil else {
-                note(client)
+                note(client, id)
                 refuse(batch: id, .none, client, into: &outcome)
                 return
             }
@@ -275,8 +275,8 @@ extension Replica {
     }
 
     /// Remembers that a submit of the client was refused, as long as it is there.
-    mutating func note(_ client: ClientID) {
-        if clients.contains(client) { refusals.note(client) }
+    mutating func note(_ client: ClientID, _ batch: UInt64) {
+        if clients.contains(client) { refusals.note(client, batch) }
     }
 
     func refuse(
@@ -308,7 +308,7 @@ extension Replica {
     mutating func stopServing(into outcome: inout ReplicaOutcome) {
         for submit in submits {
             let result: Receipts.Outcome = submit.proposed ? .unknown : .none
-            note(submit.client)
+            note(submit.client, submit.batch)
             refuse(batch: submit.batch, result, submit.client, into: &outcome)
         }
         submits.removeAll()

@@ -1,4 +1,5 @@
 import Crypto
+import EventIndex
 package import PeerWire
 package import Records
 package import SegmentLog
@@ -13,6 +14,8 @@ package struct ReadJob: Sendable {
     static let rowBytes = 12 * 1_024 * 1_024
     /// Bytes of entries after which a page ends.
     static let entryBytes = 2 * 1_024 * 1_024
+    /// Segments of the archive that a page may pass by.
+    static let passedSegments = 32
 
     package enum Records: Equatable, Sendable {
         /// Offset nil: it is looked for in the entry.
@@ -59,7 +62,8 @@ package struct ReadJob: Sendable {
     ) -> FailedRead? {
         var head = head
         var rows: [UInt8] = []
-        for piece in pieces {
+        var room = Self.entryBytes
+        pieces: for piece in pieces {
             guard rows.count < min(byteLimit, Self.rowBytes) else {
                 head.next = piece.records.first
                 break
@@ -70,10 +74,17 @@ package struct ReadJob: Sendable {
                     let entry = try entry ?? source.entry(at: place)
                     try append(piece.records, of: entry, leaf: &leaf, to: &rows)
                 case .archived(let place, let manifest):
+                    guard try mayMatch(piece.records, of: place, in: manifest, source) else {
+                        continue
+                    }
                     let places = try source.places(of: place, in: manifest)
                     let stop = try append(
-                        piece.records, of: places, in: manifest, source, leaf: &leaf, to: &rows)
-                    if let stop { head.next = stop }
+                        piece.records, of: places, in: manifest, source, room: &room, leaf: &leaf,
+                        to: &rows)
+                    if let stop {
+                        head.next = stop
+                        break pieces
+                    }
                 }
             } catch {
                 return failed(at: piece, "\(error)")
@@ -129,32 +140,52 @@ package struct ReadJob: Sendable {
         return job
     }
 
+    /// Whether rows of a segment may be passed by for its summary. Not where erased events are
+    /// shown: those that are hidden and not yet gone are in no summary.
+    static func passesSegments(_ filter: EventFilter) -> Bool {
+        !filter.acceptsErased(isNamed: false)
+    }
+
+    /// False when surely none of these records of a segment of the archive is wanted.
+    private func mayMatch(
+        _ records: Records, of place: Int, in manifest: Manifest, _ source: any EntrySource
+    ) throws(ReplicaFailure) -> Bool {
+        guard case .sequences = records, !showsCompacted, Self.passesSegments(filter) else {
+            return true
+        }
+        return try source.summary(of: place, in: manifest)?.mayMatch(filter) ?? true
+    }
+
     /// Appends the records of a segment of the archive; the sequence to go on with when that was
-    /// not all.
+    /// not all. `room`: bytes of entries that a page may still read.
     private func append(
         _ records: Records, of places: SegmentCatalogue, in manifest: Manifest,
-        _ source: any EntrySource, leaf: inout Leaf, to rows: inout [UInt8]
+        _ source: any EntrySource, room: inout Int, leaf: inout Leaf, to rows: inout [UInt8]
     ) throws(ReplicaFailure) -> Sequence? {
-        let range =
-            switch records {
-            case .one(_, let sequence): sequence..<sequence.advanced(by: 1)
-            case .sequences(let range): range
-            }
+        guard case .sequences(let range) = records else {
+            let entry = try entry(holding: records.first, places, manifest, source)
+            try append(
+                .one(offset: nil, sequence: records.first), of: entry, leaf: &leaf, to: &rows)
+            return nil
+        }
         var next = range.lowerBound
-        var byteCount = 0
         while next < range.upperBound {
-            guard rows.count < min(byteLimit, Self.rowBytes), byteCount < Self.entryBytes else {
-                return next
-            }
-            let index = places.index(holding: next)
-            let entry = try source.entry(
-                at: places.place(of: index, term: manifest.term(at: index)))
+            guard rows.count < min(byteLimit, Self.rowBytes), room > 0 else { return next }
+            let entry = try entry(holding: next, places, manifest, source)
             let end = min(entry.header.nextSequence, range.upperBound)
             try append(.sequences(next..<end), of: entry, leaf: &leaf, to: &rows)
-            byteCount += entry.header.byteCount
+            room -= entry.header.byteCount
             next = end
         }
         return nil
+    }
+
+    private func entry(
+        holding sequence: Sequence, _ places: SegmentCatalogue, _ manifest: Manifest,
+        _ source: any EntrySource
+    ) throws(ReplicaFailure) -> Entry {
+        let index = places.index(holding: sequence)
+        return try source.entry(at: places.place(of: index, term: manifest.term(at: index)))
     }
 
     private func append(

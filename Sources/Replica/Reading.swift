@@ -98,7 +98,7 @@ extension Replica {
         }
         queries.removeAll { $0.ticket == ticket }
         for submit in submits where submit.ticket == ticket {
-            note(submit.client)
+            note(submit.client, submit.batch)
             refuse(batch: submit.batch, .none, submit.client, into: &outcome)
         }
         submits.removeAll { $0.ticket == ticket }
@@ -217,7 +217,9 @@ extension Replica {
             }
             next = max(until, request.from)
         } else if request.from < until {
-            (pieces, next) = self.pieces(from: request.from, until: until)
+            (pieces, next) = self.pieces(
+                from: request.from, until: until,
+                passing: ReadJob.passesSegments(request.filter))
         }
         head.next = next
         outcome.reads.append(
@@ -241,19 +243,28 @@ extension Replica {
     }
 
     /// The entries from the one that holds `from` on, up to a bound of bytes, and the sequence
-    /// after the last of them.
+    /// after the last of them. `passing`: segments of the archive may be passed by, so that there
+    /// are several of them in one page, and those whose places are held are not read for that.
     private func pieces(
-        from: Sequence, until: Sequence
+        from: Sequence, until: Sequence, passing: Bool
     ) -> (pieces: [ReadJob.Piece], next: Sequence) {
         var pieces: [ReadJob.Piece] = []
         var byteCount = 0
         var next = from
         let archive = catalogue.archive
-        if from < catalogue.firstHeldSequence, let place = archive.place(holding: from) {
-            let end = min(until, archive.segments[place].nextSequence)
-            let piece = ReadJob.Piece(
-                location: .archived(place, archive), records: .sequences(from..<end))
-            return ([piece], end)
+        if from < (passing ? archive.nextSequence : catalogue.firstHeldSequence),
+            let first = archive.place(holding: from)
+        {
+            let places = archive.segments.indices[first...]
+            for place in places.prefix(passing ? ReadJob.passedSegments : 1) {
+                let end = min(until, archive.segments[place].nextSequence)
+                guard next < end else { continue }
+                pieces.append(
+                    ReadJob.Piece(
+                        location: .archived(place, archive), records: .sequences(next..<end)))
+                next = end
+            }
+            return (pieces, next)
         }
         var index = catalogue.index(holding: from)
         while let current = index, next < until, byteCount < ReadJob.entryBytes {

@@ -1,5 +1,6 @@
 package import Consensus
 import Crypto
+package import EventIndex
 package import Ledger
 import Maintenance
 package import PeerWire
@@ -18,6 +19,9 @@ package protocol EntrySource {
 
     /// The places of a segment of the archive; `place` counts those of the manifest.
     func places(of place: Int, in manifest: Manifest) throws(ReplicaFailure) -> SegmentCatalogue
+
+    /// What a filter needs to know to pass a segment of the archive by; nil when that is not known.
+    func summary(of place: Int, in manifest: Manifest) throws(ReplicaFailure) -> SegmentSummary?
 
     /// The chunk digests of a segment of the archive.
     func digests(of place: Int, in manifest: Manifest) throws(ReplicaFailure) -> ChunkDigests

@@ -134,7 +134,7 @@ extension Replica {
         }
     }
 
-    /// The entry with the event, from memory or disk; nil with a failure set when it cannot be read.
+    /// The entry with the event, from memory or disk; nil when it cannot be read, as of `entry(at:)`.
     mutating func entry(holding sequence: Sequence, into outcome: inout ReplicaOutcome) -> Entry? {
         if let lastRead, lastRead.header.firstSequence <= sequence,
             sequence < lastRead.header.nextSequence
@@ -147,11 +147,13 @@ extension Replica {
         guard let place = catalogue.archive.place(holding: sequence) else {
             preconditionFailure("event \(sequence) of the index is not in the log")
         }
+        let first = catalogue.archive.segments[place].firstIndex
+        guard !isUnderRepair(first) else { return nil }
         do {
             let places = try source.places(of: place, in: catalogue.archive)
             return entry(at: places.index(holding: sequence), into: &outcome)
         } catch {
-            outcome.failure = error
+            noteUnreadable(first, error, into: &outcome)
             return nil
         }
     }

@@ -94,8 +94,7 @@ extension Replica {
             if first.next < first.end {
                 outcome.maintenance.append(
                     .compaction(
-                        .plan(
-                            place: first.next, rules: first.rules)))
+                        .plan(place: first.next, rules: first.rules)))
                 return
             }
             var estimate = first.estimate

@@ -28,7 +28,7 @@ package enum FetchedFiles {
     static func finish(on disk: some Disk) throws(DiskError) {
         let hash = SHA256()
         guard var manifest = try Manifest.load(from: disk, hash) else { return }
-        try adopt(manifest, on: disk)
+        try adopt(manifest.segments, on: disk)
         guard manifest.voidsTail else { return }
         for name in try disk.list().reversed() {
             guard let known = FileName.segment(named: name), known.generation == 0 else {
@@ -45,11 +45,13 @@ package enum FetchedFiles {
         try manifest.store(on: disk, hash)
     }
 
-    /// Gives the files that `manifest` names their own names. May be cut short and run again.
-    package static func adopt(_ manifest: Manifest, on disk: some Disk) throws(DiskError) {
+    /// Gives the files of `segments` their own names. May be cut short and run again.
+    package static func adopt(
+        _ segments: [SegmentDescriptor], on disk: some Disk
+    ) throws(DiskError) {
         let names = try disk.list().filter { $0.hasSuffix(FileName.verifiedSuffix) }
         guard !names.isEmpty else { return }
-        for segment in manifest.segments where names.contains(verifiedName(of: segment)) {
+        for segment in segments where names.contains(verifiedName(of: segment)) {
             try disk.rename(verifiedName(of: segment), to: segment.file)
         }
     }

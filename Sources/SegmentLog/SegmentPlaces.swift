@@ -68,11 +68,16 @@ package final class ArchiveReader<D: Disk> {
     /// Segments whose places are kept, those used last.
     package static var keptSegments: Int { 8 }
 
+    private struct Kept {
+        let catalogue: SegmentCatalogue
+        let summary: [UInt8]
+    }
+
     private let disk: D
     private let hash = SHA256()
     private let reader: LogReader<D>
     /// Used last at the end.
-    private var kept: [SegmentCatalogue] = []
+    private var kept: [Kept] = []
 
     package init(disk: D) {
         self.disk = disk
@@ -84,17 +89,43 @@ package final class ArchiveReader<D: Disk> {
         of place: Int, in manifest: Manifest
     ) throws(ReadFailure) -> SegmentCatalogue {
         let segment = manifest.segments[place]
-        if let known = kept.firstIndex(where: {
-            $0.firstIndex == segment.firstIndex && $0.header.compaction == segment.compaction
-        }) {
+        if let known = self.known(segment) {
             kept.append(kept.remove(at: known))
-            return kept[kept.count - 1]
+            return kept[kept.count - 1].catalogue
         }
+        let found = try load(place, in: manifest)
+        if kept.count == Self.keptSegments { kept.removeFirst() }
+        kept.append(found)
+        return found.catalogue
+    }
+
+    /// What filters need to know of a segment of `manifest`, empty when that is not known. The
+    /// segment is the first whose places are given up, unless they are used next.
+    package func summary(
+        of place: Int, in manifest: Manifest
+    ) throws(ReadFailure) -> [UInt8] {
+        if let known = self.known(manifest.segments[place]) { return kept[known].summary }
+        let found = try load(place, in: manifest)
+        if kept.count == Self.keptSegments { kept.removeFirst() }
+        kept.insert(found, at: 0)
+        return found.summary
+    }
+
+    private func known(_ segment: SegmentDescriptor) -> Int? {
+        kept.firstIndex {
+            $0.catalogue.firstIndex == segment.firstIndex
+                && $0.catalogue.header.compaction == segment.compaction
+        }
+    }
+
+    private func load(_ place: Int, in manifest: Manifest) throws(ReadFailure) -> Kept {
+        let segment = manifest.segments[place]
         let previous = place > 0 ? manifest.segments[place - 1] : nil
-        let found: SegmentCatalogue
         do {
-            let loaded = try SegmentPlaces.load(segment, after: previous, from: disk, hash)
-            found = try loaded?.catalogue ?? walk(segment, after: previous)
+            if let places = try SegmentPlaces.load(segment, after: previous, from: disk, hash) {
+                return Kept(catalogue: places.catalogue, summary: places.summary)
+            }
+            return Kept(catalogue: try walk(segment, after: previous), summary: [])
         } catch let error as DiskError {
             throw .disk(error)
         } catch let failure as ReadFailure {
@@ -102,9 +133,6 @@ package final class ArchiveReader<D: Disk> {
         } catch {
             preconditionFailure("\(error)")
         }
-        if kept.count == Self.keptSegments { kept.removeFirst() }
-        kept.append(found)
-        return found
     }
 
     /// The digests of the chunks of a segment of `manifest`; `place` counts its segments.

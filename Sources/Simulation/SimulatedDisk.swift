@@ -28,6 +28,8 @@ package final class SimulatedDisk: Disk {
     private let capacity: Int?
     /// Every read of this file fails with EIO.
     package var unreadableFile: String?
+    /// How often each file was read, while that is counted (not nil).
+    package var readCounts: [String: Int]?
     /// Operations so far that change something. Reads do not count.
     package private(set) var operationCount = 0
     package private(set) var hasCrashed = false
@@ -115,6 +117,7 @@ package final class SimulatedDisk: Disk {
         guard name != unreadableFile else {
             throw DiskError(operation: "read", file: name, code: 5)
         }
+        readCounts?[name, default: 0] += 1
         guard offset < bytes.count else { return [] }
         return Array(bytes[offset..<min(bytes.count, offset + count)])
     }

@@ -1,4 +1,5 @@
 import Bytes
+import Compaction
 import EventIndex
 import Ledger
 import Maintenance
@@ -125,6 +126,106 @@ struct ArchiveIndexTests {
             on: SimulatedDisk(copying: node.disk), settings: node.settings)
         try again.lead()
         try check(&again, events: 120, first: first)
+    }
+
+    /// One round of the log writer and of the maintainer; what the maintainer reported.
+    private func round(_ node: inout ScriptedNode) throws -> [MaintenanceReport] {
+        let work = node.tasks
+        node.tasks = []
+        try node.writer.perform(work, marking: &node.persist)
+        if !work.isEmpty { node.replica.written(work.count, now: node.now, into: &node.outcome) }
+        node.turn()
+        let tasks = node.maintenance
+        node.maintenance = []
+        var reports: [MaintenanceReport] = []
+        for task in tasks {
+            let report = try node.maintainer.perform(task)
+            reports.append(report)
+            node.replica.maintained(report, into: &node.outcome)
+        }
+        node.turn()
+        return reports
+    }
+
+    @Test func `while a compaction reads the index, segments are archived and tables merged`()
+        throws
+    {
+        let order = DirectoryCommand.Change.compact(
+            CompactionOrder(policy: .latest, sealsFirst: true))
+        var atOnce = try node(events: 120)
+        atOnce.command(1, order)
+        atOnce.turn()
+        try atOnce.write()
+
+        var node = try node(events: 120)
+        node.maintainer.supersededStepBytes = 60
+        node.command(1, order)
+        node.turn()
+        var steps = 0
+        var archived = 0
+        var merged = 0
+        var next = 120
+        while node.replica.ledger.retention.lastResult == nil {
+            for report in try round(&node) {
+                switch report {
+                case .compaction(.preparing): steps += 1
+                case .archived where steps > 0: archived += 1
+                case .merged(.some) where steps > 0: merged += 1
+                default: break
+                }
+            }
+            if steps > 0, steps < 120 {
+                try node.submit(1_000 + UInt64(next), [event(next)])
+                node.turn()
+                next += 1
+            }
+            try #require(next < 400)
+        }
+        // One row a step; the last step has made the first output too.
+        #expect(steps >= 119)
+        #expect(archived >= 10 && merged >= 1)
+        let outputs = node.replica.catalogue.archive.segments.filter { $0.generation > 0 }
+        let expected = atOnce.replica.catalogue.archive.segments.filter { $0.generation > 0 }
+        #expect(outputs.count >= 8 && outputs.count == expected.count)
+        // Later compactions of the run stand elsewhere in the log, and say so in their files.
+        let count = node.settings.compactionSegments
+        #expect(outputs.prefix(count).map(\.digest) == expected.prefix(count).map(\.digest))
+        try node.write()
+        let opened = try IndexTables.open(
+            disk: SimulatedDisk(copying: node.disk),
+            through: node.replica.catalogue.archive.nextSequence, seed: RevisionKey.Seed(1))
+        #expect(
+            try node.disk.list().filter { $0.hasSuffix(".index") }
+                == opened.tables.tables.map(\.file))
+    }
+
+    @Test(arguments: [false, true])
+    func `tables that a pass reads are removed behind it`(isGivenUp: Bool) throws {
+        var node = try node(events: 120)
+        let archive = node.replica.catalogue.archive
+        let table = try #require(try node.disk.list().first { $0.hasSuffix(".index") })
+        let task = MaintenanceTask.compaction(
+            .make(
+                input: archive.segments[0], before: nil,
+                rules: CompactionRules(
+                    compaction: LogIndex(1), generation: 1, policy: .latest,
+                    cut: archive.nextSequence, timeBound: Timestamp(microseconds: .max),
+                    held: HeldIDs([]), erased: ErasedEvents([]))))
+        let preparing = MaintenanceReport.compaction(.preparing(compaction: LogIndex(1)))
+        node.maintainer.supersededStepBytes = 60
+        #expect(try node.maintainer.perform(task) == preparing)
+        #expect(try node.maintainer.perform(.removeTables([table])) == .done)
+        #expect(try node.disk.byteCount(of: table) != nil)
+        if isGivenUp {
+            #expect(try node.maintainer.perform(.compaction(.sweep)) == .compaction(.swept))
+        } else {
+            node.maintainer.supersededStepBytes = .max
+            guard case .compaction(.made) = try node.maintainer.perform(task) else {
+                Issue.record("nothing was made")
+                return
+            }
+        }
+        #expect(try node.disk.byteCount(of: table) == nil)
     }
 
     @Test func `a full disk delays a merge and nothing else`() throws {

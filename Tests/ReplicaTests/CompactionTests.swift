@@ -160,6 +160,14 @@ struct CompactionTests {
             try node.answers().flatMap(\.receipts).map(\.verdict) == [.erased, .duplicate])
         let erased = try #require(node.replica.ledger.retention.erased.first)
         #expect(erased.removedBy != nil)
+        let key = RevisionKey(hold.uniqueID.span, 0..<9, seed: node.replica.index.seed)
+        var rows = 0
+        try node.replica.index.visit(key) { _ in
+            rows += 1
+            return true
+        }
+        #expect(rows == 0)
+        #expect(try node.disk.list().count { $0.hasSuffix(".index") } == 1)
         #expect(try !holds("secret-id", node))
         #expect(try !holds("4711", node) && !holds("4712", node))
         let history = try history("secret-id", of: &node)

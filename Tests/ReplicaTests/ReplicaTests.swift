@@ -161,6 +161,15 @@ struct RefusedSubmitTests {
         #expect(try decided(&node, [4], oldest: 4) == [4])
     }
 
+    /// The gateway sent 2 and 3, heard that 1 was refused, and sent it again with 4: copies of 2 and
+    /// 3 that were under way for long are refused in front of it, and come again behind 4.
+    @Test func `each refused batch holds back those behind it, not the oldest alone`() throws {
+        var node = try refusing()
+        #expect(try decided(&node, [2, 3, 1, 4], oldest: 1) == [1])
+        #expect(try decided(&node, [3], oldest: 2).isEmpty)
+        #expect(try decided(&node, [2, 3, 4], oldest: 2) == [2, 3, 4])
+    }
+
     @Test func `a refused batch that was given up holds nobody back`() throws {
         var node = try refusing()
         #expect(try decided(&node, [2], oldest: 1).isEmpty)

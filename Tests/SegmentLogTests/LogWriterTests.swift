@@ -131,7 +131,9 @@ struct LogWriterTests {
                 #expect(error == nil)
                 break
             }
-            #expect(error?.code == code, "operation \(operation)")
+            // On a full disk a segment begins without its zeros.
+            let goesOn = fault == .noSpace && log.disk.interrupted.hasPrefix("create of 0")
+            #expect(error?.code == (goesOn ? nil : code), "operation \(operation)")
             let acknowledged = log.entries
             let reopened = try TestLog(recovering: log.disk)
             let kept = min(acknowledged.count, reopened.entries.count, 2)

@@ -217,6 +217,31 @@ def killed(suite, cluster):
             same_digests(cluster)
 
 
+def damaged(suite, cluster):
+    """One node cannot read what it should compact: it takes what the others made."""
+    node = cluster.leader() % 3 + 1
+    with suite.check(f"an input of node {node} is damaged: it gets the outputs from the others"):
+        fill(cluster, range(150, 162))
+        cluster.until_equal()
+        pid = cluster.pid(node)
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: not is_running(pid), 10, "it is gone")
+        directory = cluster.data(node)
+        # Of those that were never compacted, the one that holds most: much of it will go.
+        name = max((name for name in digests(cluster, node) if name.count(".") == 1),
+                   key=lambda name: (os.path.getsize(os.path.join(directory, name)), name))
+        with open(os.path.join(directory, name), "r+b") as file:
+            file.seek(os.path.getsize(file.name) // 2)
+            byte = file.read(1)[0]
+            file.seek(-1, os.SEEK_CUR)
+            file.write(bytes([byte ^ 0x10]))
+        cluster.restart(node)
+        cluster.until_ready()
+        equal(compact(cluster)["state"], "completed", "the state")
+        same_digests(cluster)
+        holds("takes no part in a compaction" in cluster.log(node), "it says so")
+
+
 def away(suite, cluster):
     """A node that was down meanwhile."""
     node = cluster.leader() % 3 + 1
@@ -244,6 +269,7 @@ def main():
         keeping_latest(suite, cluster)
         erasing(suite, cluster)
         killed(suite, cluster)
+        damaged(suite, cluster)
         away(suite, cluster)
     return suite.finish()
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What disks do to nodes: power cuts of all at once, damage, two processes, no room.
+"""What disks do to nodes: power cuts of all at once, two processes, no room.
 
 Loss of unsynced writes is the simulator's subject; here real files are written by real processes.
 """
@@ -90,43 +90,6 @@ def flip(path, offset):
         file.write(bytes([byte ^ 0x10]))
 
 
-def damage(suite):
-    """One bit of a stopped node's log is changed: it does not start, and says where."""
-    with Cluster(harness.PORTS + 60, suite=suite) as cluster:
-        with suite.check("20 MiB of events, so that a segment is sealed"):
-            count = fill(cluster, 20)
-            cluster.until_equal()
-            holds(len(segments(cluster.data(1))) >= 2, "two segments")
-        for which, name in ((0, "a sealed segment"), (-1, "the last segment")):
-            node = next(number for number in (1, 2, 3) if number != cluster.leader())
-            with suite.check(f"one bit in the middle of {name}: the node refuses to start"):
-                stop(cluster, node)
-                path = segments(cluster.data(node))[which]
-                with open(path, "rb") as file:
-                    offset = len(file.read().rstrip(b"\0")) // 2
-                flip(path, offset)
-                said = run_to_failure(cluster, node)
-                holds(os.path.basename(path) in said, f"it names the file: {said}")
-                named = re.search(r"damaged at offset (\d+)", said)
-                holds(named and int(named.group(1)) <= offset, f"it names the offset: {said}")
-                holds(offset - int(named.group(1)) < 2 * 1024 * 1024, f"near {offset}: {said}")
-            with suite.check(f"{name}: cluster/run restart says the same, the others serve"):
-                done = subprocess.run(
-                    [os.path.join(harness.ROOT, "cluster", "run"), "restart", str(node),
-                     "--ports", str(cluster.base)], capture_output=True, text=True, timeout=60,
-                    check=False)
-                equal(done.returncode, 1, "the exit code")
-                holds("damaged at offset" in done.stderr, f"the reason: {done.stderr}")
-                answer = post(cluster.base, CREATE, event(f"beside-{which}", token=cluster.token))
-                equal(answer.status, 200, "the status of a create")
-            with suite.check(f"{name}: mended, the node starts and has all"):
-                flip(path, offset)
-                cluster.restart(node)
-                cluster.until_equal()
-                equal(len(replay(cluster.base, cluster.token)), count + 1 + (which != 0),
-                      "the events")
-
-
 def stop(cluster, node):
     pid = cluster.pid(node)
     os.kill(pid, signal.SIGTERM)
@@ -136,16 +99,6 @@ def stop(cluster, node):
 def node_arguments(cluster, node, data=None):
     return ["node", "--data", data or cluster.data(node), "--listen",
             f"127.0.0.1:{cluster.base + node}", "--election-timeout-ms", "500"]
-
-
-def run_to_failure(cluster, node):
-    """What the node says when it refuses to start."""
-    with Daybook(*node_arguments(cluster, node)) as process:
-        code = process.wait(20)
-        said = process.said()
-        holds(code not in (0, None), f"the exit code {code}: {said}")
-        holds(code > 0, f"it ends by itself, not by a trap ({code}): {said}")
-        return said
 
 
 def one_directory(suite):
@@ -227,7 +180,6 @@ def start_on_full_disk(cluster, node, data):
 def main():
     suite = Suite()
     power_cuts(suite)
-    damage(suite)
     one_directory(suite)
     full_disk(suite)
     return suite.finish()

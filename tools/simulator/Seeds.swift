@@ -17,7 +17,7 @@ enum OneSeed {
             "\(statistics.eventCount) steps, \(statistics.appendedCount) events appended, "
                 + "\(statistics.leaderCount) leaders, \(statistics.sealCount) seals, "
                 + "\(statistics.crashCount) crashes, \(statistics.diskFaultCount) disk faults, "
-                + "end state \(run.endState)")
+                + "\(statistics.repairCount) repairs, end state \(run.endState)")
         guard let violation = run.violation else {
             print("seed \(seed) holds")
             return 0

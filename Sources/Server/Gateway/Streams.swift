@@ -147,7 +147,10 @@ extension GatewayServer {
                 .error, "a replay met damage",
                 [("where", String(decoding: rows, as: UTF8.self))])
             connection.exchange = .replay(replay)
-            return failReplay(connection, now: now)
+            let text = String(decoding: rows, as: UTF8.self)
+            return failReplay(
+                connection,
+                Refusal(.applicationCrash, "What is stored there is damaged: \(text)"), now: now)
         }
         if !replay.hasBegun {
             replay.hasBegun = true
@@ -181,13 +184,16 @@ extension GatewayServer {
         ask(connection, now: now)
     }
 
-    func failReplay(_ connection: ClientConnection, now: Instant) {
+    /// Ends the replay: with `refusal` while nothing was answered yet.
+    func failReplay(
+        _ connection: ClientConnection, _ refusal: Refusal = Refusal(.notReady), now: Instant
+    ) {
         guard case .replay(var replay) = connection.exchange else { return }
         replay.isAsking = false
         connection.exchange = .replay(replay)
         if !replay.hasBegun {
             respond(
-                core.refuse(Refusal(.notReady), on: .native, requestID: connection.requestID),
+                core.refuse(refusal, on: .native, requestID: connection.requestID),
                 on: connection, now: now)
             drive(connection, now: now)
         } else if replay.follow {

@@ -40,6 +40,10 @@ extension Simulation {
         for place in order.indices.reversed() {
             order.swapAt(place, random.below(place + 1))
         }
+        // What a damaged node lacks may be on those that rest.
+        if let rotten = order.firstIndex(where: { nodes[$0].isRotten }) {
+            order.append(order.remove(at: rotten))
+        }
         let majority = options.nodeCount / 2 + 1
         for place in order.dropFirst(majority) {
             resting[place] = true

@@ -26,6 +26,7 @@ extension Simulation {
             let micros = Int64(random.below(UInt64(7_200_000_000))) - 3_600_000_000
             random.pick(nodes).clockOffset = micros
         case .gatewayCrash: restart(random.pick(gateways))
+        case .rot: rot(random.pick(nodes))
         case .transfer: begin(.transfer(random.pick(nodes).id), client: nil)
         }
     }

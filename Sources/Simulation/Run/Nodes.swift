@@ -17,7 +17,7 @@ extension Simulation {
     }
 
     func start(_ node: SimulatedNode) throws {
-        guard !node.isRunning, !resting[node.place] else { return }
+        guard !node.isRunning, node.repair == nil, !resting[node.place] else { return }
         if isSafetyPhase, options.faults.contains(.crashInRecovery), random.chance(20) {
             node.disk.plan(.crash, at: node.disk.operationCount + random.below(8))
         }
@@ -25,6 +25,11 @@ extension Simulation {
             try node.start(
                 settings: replicaSettings, cluster: cluster, random: &random, now: now)
             node.disk.plan(.crash, at: -1)
+        } catch RecoveryFailure.faulty(let tail) {
+            guard node.isRotten else {
+                throw Violation("node \(node.id) has lost what was durable: \(tail)")
+            }
+            return try beginRepair(node)
         } catch let failure as RecoveryFailure {
             guard case .disk = failure else {
                 throw Violation("node \(node.id) does not start: \(failure)")
@@ -40,11 +45,12 @@ extension Simulation {
         } catch let failure as ReplicaFailure {
             throw Violation("node \(node.id) does not start: \(failure)")
         }
+        node.isRotten = false
         note("node \(node.id) starts, log ends at \(end(of: node))")
         planTurn(node, at: now)
     }
 
-    private func startAgain(_ node: SimulatedNode) {
+    func startAgain(_ node: SimulatedNode) {
         note("node \(node.id) stops while it starts (\(node.disk.interrupted))")
         statistics.crashCount += 1
         node.disk.plan(.crash, at: -1)
@@ -58,6 +64,7 @@ extension Simulation {
 
     /// Ends the node's process, and starts another after a while.
     func crash(_ node: SimulatedNode, losingPower: Bool, after delay: UInt64? = nil) {
+        if node.repair != nil { return endRepair(node) }
         guard let process = node.process else { return }
         if !process.maintenance.isEmpty, random.chance(50) { interruptMaintenance(of: node) }
         note("node \(node.id) \(losingPower ? "loses power" : "is killed")")
@@ -108,6 +115,7 @@ extension Simulation {
         guard !network.isBlocked(from: from, to: to) else { return }
         let now = now
         let sender = nodes[from].id
+        if nodes[to].repair != nil { return try takeRepairFrame(nodes[to], sender, bytes) }
         try give(nodes[to]) { process in
             var frames = FrameBuffer()
             frames.payloadLimit = Frame.payloadBytes
@@ -266,7 +274,7 @@ extension Simulation {
     }
 
     /// Sends each frame by itself, so that each may be lost by itself.
-    private func send(_ bytes: [UInt8], from node: SimulatedNode, to peer: Int) {
+    func send(_ bytes: [UInt8], from node: SimulatedNode, to peer: Int) {
         var offset = 0
         while offset < bytes.count {
             let length = Int(bytes.span.littleEndian(UInt32.self, at: offset))

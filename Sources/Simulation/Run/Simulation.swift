@@ -19,6 +19,7 @@ package final class Simulation {
         case read(node: Int, life: Int, ReadJob)
         case fetched(node: Int, life: Int, FetchJob)
         case start(node: Int)
+        case repair(node: Int, life: Int)
         case connect(gateway: Int, node: Int)
         case opened(GatewayLink, nodeLife: Int)
         case broken(GatewayLink)
@@ -155,6 +156,7 @@ package final class Simulation {
         case .read(let node, let life, let job): try takeRead(nodes[node], life, job)
         case .fetched(let node, let life, let job): takeFetch(nodes[node], life, job)
         case .start(let node): try start(nodes[node])
+        case .repair(let node, let life): try takeRepair(nodes[node], life: life)
         case .connect(let gateway, let node): connect(gateways[gateway], nodes[node])
         case .opened(let link, let life): opened(link, nodeLife: life)
         case .broken(let link): broken(link)
@@ -188,6 +190,7 @@ package struct SimulationStatistics: Equatable, Sendable {
     package var appendedCount = 0
     package var leaderCount = 0
     package var sealCount = 0
+    package var repairCount = 0
     package var virtualNanoseconds: UInt64 = 0
 
     package init() {}
@@ -199,6 +202,7 @@ package struct SimulationStatistics: Equatable, Sendable {
         appendedCount += other.appendedCount
         leaderCount += other.leaderCount
         sealCount += other.sealCount
+        repairCount += other.repairCount
         virtualNanoseconds += other.virtualNanoseconds
     }
 }

@@ -44,6 +44,8 @@ package struct SimulationOptions: Equatable, Sendable {
         case diskFull, clockJump, gatewayCrash, crashInRecovery
         /// No fault, but something that may be asked at any moment.
         case transfer
+        /// Bits of the end of a stopped node's log are flipped; of one node at a time.
+        case rot
     }
 
     package init(seed: UInt64, bug: String? = nil) {
@@ -86,12 +88,13 @@ package struct SimulationOptions: Equatable, Sendable {
         if random.chance(30) { network.delay = 1_000_000...random.pick([5_000_000, 30_000_000]) }
         if random.chance(40) { diskDelay = 500_000...random.pick([10_000_000, 60_000_000]) }
         faultInterval = random.pick([150, 400, 800, 2_000]) * 1_000_000
-        faults = Fault.allCases.filter { $0 != .transfer && random.chance(50) }
+        faults = Fault.allCases.filter { $0 != .transfer && $0 != .rot && random.chance(50) }
         if random.chance(50) { restartDelay = 500_000...random.pick([5_000_000, 40_000_000]) }
         crashesVoters = nodeCount > 2 && random.chance(50)
         adversary = nodeCount == 3 && random.chance(20)
         // Last, so that what seeds were before there were transfers they still are.
         if random.chance(50) { faults.append(.transfer) }
+        if random.chance(50) { faults.append(.rot) }
         heldSegments = random.pick([0, 1, 4, 1_000_000])
         if adversary { (maxEntriesPerAppend, maxInflightBytes) = (1, 1) }
     }

@@ -35,6 +35,12 @@ final class SimulatedNode {
     let id: NodeID
     let disk: SimulatedDisk
     var process: Process?
+    /// In the place of a process, while the end of the log is damaged.
+    var repair: TailRepair<SimulatedDisk>?
+    /// When the next turn of the repair is; turns planned for another time are void.
+    var nextRepair: Instant?
+    /// Bits of the log were flipped since it started last.
+    var isRotten = false
     /// How many processes have run; events of an earlier one are void.
     var life = 0
     /// Microseconds that the wall clock is ahead.

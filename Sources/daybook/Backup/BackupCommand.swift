@@ -137,7 +137,7 @@ struct BackupTarget {
         try FetchedFiles.verify(missing, on: disk)
         try state.store(on: disk)
         try next.store(on: disk, hash)
-        try FetchedFiles.adopt(next, on: disk)
+        try FetchedFiles.adopt(next.segments, on: disk)
         manifest = next
     }
 

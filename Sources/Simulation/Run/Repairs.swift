@@ -1,0 +1,121 @@
+import Bytes
+import Consensus
+import PeerWire
+import Records
+import Replica
+import SegmentLog
+
+// Damage to the end of a log, and the repair that comes before the node is a member again.
+
+extension Simulation {
+    private static let repairDelay: UInt64 = 20_000
+
+    /// Stops the node and flips bits in the end of its log. Never of two nodes at once: what both
+    /// lack may have been acknowledged on no other.
+    func rot(_ node: SimulatedNode) {
+        guard options.nodeCount > 1, !nodes.contains(where: \.isRotten) else { return }
+        crash(node, losingPower: random.chance(30))
+        guard let found = try? LogDirectory.inspect(disk: node.disk), found.faulty == nil else {
+            return
+        }
+        let catalogue = found.catalogue
+        var first = max(catalogue.archive.lastIndex.next, LogIndex(2))
+        guard first <= catalogue.lastIndex else { return }
+        first = first.advanced(
+            by: Int(random.below(catalogue.lastIndex.value - first.value + 1)))
+        for _ in 0..<(1 + random.below(3)) {
+            let index = first.advanced(
+                by: Int(random.below(catalogue.lastIndex.value - first.value + 1)))
+            guard let place = catalogue.place(of: index) else { continue }
+            let offset = place.offset + Int(random.below(UInt64(place.byteCount)))
+            node.disk.flipBit(offset * 8 + Int(random.below(8)), of: place.file)
+        }
+        node.isRotten = true
+        note("node \(node.id) rots from entry \(first) on")
+    }
+
+    func beginRepair(_ node: SimulatedNode) throws {
+        node.disk.plan(.crash, at: -1)
+        guard let remains = try TailRemains(disk: node.disk, clusterID: cluster) else {
+            throw Violation("node \(node.id) is faulty and is not")
+        }
+        note("node \(node.id) repairs \(remains.tail)")
+        node.life += 1
+        node.repair = TailRepair(
+            remains: remains, disk: node.disk, voters: nodes.map(\.id), seed: random.next())
+        if isSafetyPhase, options.faults.contains(.crashInRecovery), random.chance(20) {
+            node.disk.plan(.crash, at: node.disk.operationCount + random.below(8))
+        }
+        planRepair(node, at: now)
+    }
+
+    /// The process ends; its disk is as it was, because nothing is written before the end.
+    func endRepair(_ node: SimulatedNode) {
+        note("node \(node.id) is killed while it repairs")
+        statistics.crashCount += 1
+        node.repair = nil
+        node.nextRepair = nil
+        node.disk.plan(.crash, at: -1)
+        queue.insert(.start(node: node.place), at: later(random.number(in: options.restartDelay)))
+    }
+
+    private func planRepair(_ node: SimulatedNode, at time: Instant) {
+        if let planned = node.nextRepair, planned <= time { return }
+        node.nextRepair = time
+        queue.insert(.repair(node: node.place, life: node.life), at: time)
+    }
+
+    func takeRepairFrame(_ node: SimulatedNode, _ sender: NodeID, _ bytes: [UInt8]) throws {
+        guard var repair = node.repair.take() else { return }
+        var frames = FrameBuffer()
+        frames.payloadLimit = Frame.payloadBytes
+        frames.bytes = bytes
+        var outcome = RepairOutcome()
+        while let (kind, payload) = try frames.next() {
+            repair.receive(
+                kind, payload, in: bytes.span, from: sender, now: now, into: &outcome)
+        }
+        node.repair = repair
+        try carryOut(outcome, node)
+        planRepair(node, at: later(Self.repairDelay))
+    }
+
+    func takeRepair(_ node: SimulatedNode, life: Int) throws {
+        guard node.life == life, node.nextRepair == now, var repair = node.repair.take() else {
+            return
+        }
+        node.nextRepair = nil
+        var outcome = RepairOutcome()
+        repair.endTurn(now: now, into: &outcome)
+        if outcome.isMended {
+            statistics.repairCount += 1
+            note("node \(node.id) is whole again")
+            node.disk.plan(.crash, at: -1)
+            return queue.insert(.start(node: node.place), at: now)
+        }
+        if case .disk = outcome.failure { return startAgain(node) }
+        node.repair = repair
+        try carryOut(outcome, node)
+        planRepair(node, at: max(repair.deadline, later(Self.repairDelay)))
+    }
+
+    private func carryOut(_ outcome: RepairOutcome, _ node: SimulatedNode) throws {
+        if let failure = outcome.failure {
+            throw Violation("node \(node.id) cannot be repaired: \(failure)")
+        }
+        for event in outcome.events {
+            note("node \(node.id) \(event)")
+            switch event {
+            case .fetchedWrong(let peer):
+                throw Violation("node \(peer) sent node \(node.id) something else")
+            case .peerRefused(let peer, let reason):
+                throw Violation("node \(node.id) refuses what node \(peer) sent: \(reason)")
+            case .lacking, .discarded: break
+            }
+        }
+        for frames in outcome.frames {
+            guard case .peer(let peer) = frames.destination else { continue }
+            send(frames.bytes, from: node, to: Int(peer.value) - 1)
+        }
+    }
+}
