@@ -57,6 +57,9 @@ let package = Package(
         module("Compaction", imports: ["Bytes", "Crypto", "Records", "SegmentLog"]),
         module("EventIndex", imports: ["Bytes", "Records", "SegmentLog"]),
         module(
+            "SegmentInspection",
+            imports: ["Bytes", "Crypto", "EventIndex", "Records", "SegmentLog"]),
+        module(
             "Maintenance",
             imports: ["Compaction", "Crypto", "EventIndex", "Records", "SegmentLog"]),
         module("PeerWire", imports: ["Bytes", "Consensus", "Ledger", "Records"]),
@@ -65,6 +68,12 @@ let package = Package(
             imports: [
                 "Bytes", "Compaction", "Consensus", "Crypto", "EventIndex", "Ledger", "Maintenance",
                 "PeerWire", "Records", "SegmentLog",
+            ]),
+        module(
+            "Restoration",
+            imports: [
+                "Bytes", "Crypto", "Ledger", "Records", "Replica", "SegmentInspection",
+                "SegmentLog",
             ]),
         module(
             "Gateway",
@@ -89,8 +98,9 @@ let package = Package(
         program(
             "daybook",
             imports: [
-                "Bytes", "Consensus", "Crypto", "Gateway", "JSON", "Linux", "Records", "Replica",
-                "Server",
+                "Bytes", "Consensus", "Crypto", "EventIndex", "Gateway", "JSON", "Linux",
+                "Maintenance", "Records", "Replica", "Restoration", "SegmentInspection",
+                "SegmentLog", "Server",
             ]),
         program("simulate", path: "tools/simulator", imports: ["Linux", "Simulation"]),
         program(
@@ -113,12 +123,21 @@ let package = Package(
         tests(
             of: "EventIndex",
             imports: ["Bytes", "Crypto", "Records", "SegmentLog", "Simulation"]),
+        tests(
+            of: "SegmentInspection",
+            imports: ["Bytes", "Crypto", "Records", "SegmentLog", "Simulation"]),
         tests(of: "PeerWire", imports: ["Bytes", "Consensus", "Crypto", "Ledger", "Records"]),
         tests(
             of: "Replica",
             imports: [
                 "Bytes", "Compaction", "Consensus", "Crypto", "EventIndex", "Ledger", "Maintenance", "PeerWire",
                 "Records", "SegmentLog", "Simulation",
+            ]),
+        tests(
+            of: "Restoration",
+            imports: [
+                "Bytes", "Crypto", "Ledger", "Records", "Replica", "SegmentInspection",
+                "SegmentLog", "Simulation",
             ]),
         tests(
             of: "Gateway",
@@ -128,7 +147,7 @@ let package = Package(
         tests(
             of: "Simulation",
             imports: ["Bytes", "Crypto", "Ledger", "PeerWire", "Records", "SegmentLog"]),
-        tests(of: "daybook", imports: ["JSON", "Linux", "Replica"]),
+        tests(of: "daybook", imports: ["JSON", "Linux", "Replica", "SegmentInspection"]),
         tests(
             of: "Server",
             imports: [

@@ -34,6 +34,8 @@ package struct Ledger {
     package internal(set) var directory = Directory()
     package internal(set) var answers = CommandAnswers()
     package private(set) var genesis: Genesis?
+    /// The cluster that the first entry of the log names: another one where a backup was restored.
+    package private(set) var origin: Identifier?
     package internal(set) var retention = Retention()
     /// Makes the marks of unique_ids; there when the genesis is.
     private(set) var marks: ClosedMark?
@@ -132,17 +134,19 @@ package struct Ledger {
         lastTimestamp = header.timestamp.advanced(byMicroseconds: max(header.recordCount - 1, 0))
     }
 
+    /// Whose log it is. Not by observers: those do not run while a state is read.
+    mutating func begin(_ genesis: Genesis, origin: Identifier) {
+        self.genesis = genesis
+        self.origin = origin
+        marks = ClosedMark(genesis: origin)
+    }
+
     private mutating func applyGenesis(_ entry: Entry) throws(Defect) {
         guard let genesis = try? Genesis(entry) else {
             throw .malformed(entry.header.index, offset: EntryHeader.encodedSize)
         }
-        take(genesis)
+        begin(genesis, origin: genesis.clusterID)
         directory.insert(genesis.administrator)
-    }
-
-    mutating func take(_ genesis: Genesis) {
-        self.genesis = genesis
-        marks = ClosedMark(genesis: genesis.clusterID)
     }
 
     private mutating func applyEvents(_ entry: Entry) throws(Defect) {

@@ -13,6 +13,7 @@ extension Ledger {
         stateTable.append(to: &bytes)
         guard let genesis else { preconditionFailure("a state without its genesis") }
         genesis.append(to: &bytes)
+        (origin ?? genesis.clusterID).append(to: &bytes)
         directory.append(to: &bytes)
         answers.append(to: &bytes)
         retention.append(to: &bytes)
@@ -30,7 +31,10 @@ extension Ledger {
         index = RevisionIndex(seed: seed, archive: archive, first: nextSequence)
         lastTimestamp = Timestamp(microseconds: try cursor.integer(bytes))
         stateTable = try Digest(&cursor, bytes)
-        take(try Genesis(&cursor, bytes))
+        let genesis = try Genesis(&cursor, bytes)
+        begin(
+            genesis,
+            origin: Identifier(bytes, at: try cursor.take(Identifier.encodedSize).lowerBound))
         directory = try Directory(&cursor, bytes)
         answers = try CommandAnswers(&cursor, bytes)
         retention = try Retention(&cursor, bytes)

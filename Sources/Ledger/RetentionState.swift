@@ -55,6 +55,28 @@ extension Retention {
     }
 }
 
+extension Retention {
+    /// Makes it that of a log which ends with `seal`, and in which no compaction is under way.
+    mutating func end(with seal: EntryHeader, segmentCount: UInt64) {
+        run = nil
+        open = nil
+        sealCount = segmentCount
+        lastSeal = seal.index
+        sealedSequence = seal.nextSequence
+        compactedThrough = .zero
+        naming.removeAll { $0.index > seal.index }
+        erased = erased.map { one in
+            var kept = Erased(
+                mark: one.mark, index: min(one.index, seal.index), author: one.author,
+                erasedAt: one.erasedAt,
+                sequences: one.sequences.filter { $0 < seal.nextSequence })
+            kept.removedBy = one.removedBy.map { min($0, seal.index) }
+            return kept
+        }
+        derive()
+    }
+}
+
 extension Hold {
     fileprivate init(_ cursor: inout ByteCursor, _ bytes: Span<UInt8>) throws(ByteDefect) {
         uniqueID = bytes.copy(try cursor.counted(bytes))

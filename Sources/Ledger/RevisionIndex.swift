@@ -16,11 +16,11 @@ package struct RevisionIndex {
     private var pieces: [RevisionPiece]
 
     /// The index of a log that is applied up to `first`; the rows before it are in `archive`, and
-    /// `seed` is that of its keys. Nobody outside can choose ids that collide.
+    /// `seed` is that of its keys. Nobody outside can choose ids that collide. Without `archive` the
+    /// state can be read, and no lookup that reaches behind `first` is answered.
     package init(
         seed: RevisionKey.Seed, archive: (any ArchivedRevisions)?, first: Sequence = .zero
     ) {
-        precondition(archive != nil || first == .zero, "nothing holds the rows before \(first)")
         self.seed = seed
         self.archive = archive
         pieces = [RevisionPiece(first: first)]
@@ -51,7 +51,8 @@ package struct RevisionIndex {
             guard pieces[place].visit(key, withOverlay: withOverlay, visit) else { return }
         }
         let first = firstSequence
-        guard let archive, first > .zero else { return }
+        guard first > .zero else { return }
+        guard let archive else { throw IndexDamage("nothing holds the rows before \(first)") }
         try archive.visit(key) { row in
             row.sequence >= first || visit(IndexedRevision(row: row, place: nil))
         }

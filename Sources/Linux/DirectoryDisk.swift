@@ -13,12 +13,15 @@ package final class DirectoryDisk: Disk {
     package let path: String
 
     private let directory: FileDescriptor
+    private let isReadOnly: Bool
     private var openFiles: [String: OpenFile] = [:]
     private var uses: UInt64 = 0
 
-    /// Opens the directory, which must exist.
-    package init(path: String) throws(SystemError) {
+    /// Opens the directory, which must exist. Read-only, nothing more than permission to read is
+    /// needed, and what would change a file traps.
+    package init(path: String, isReadOnly: Bool = false) throws(SystemError) {
         self.path = path
+        self.isReadOnly = isReadOnly
         directory = try SmallFile.open(path, O_RDONLY | O_DIRECTORY)
     }
 
@@ -52,6 +55,7 @@ package final class DirectoryDisk: Disk {
 
     package func create(_ name: String, byteCount: Int) throws(DiskError) {
         precondition(byteCount >= 0, "a file of \(byteCount) bytes")
+        precondition(!isReadOnly, "create \(name) in a directory that is only read")
         // Zeros that turn out not to fit would take the last room from others' writes meanwhile.
         let free = try freeByteCount()
         guard byteCount == 0 || byteCount + byteCount / 8 < free else {
@@ -118,6 +122,7 @@ package final class DirectoryDisk: Disk {
     }
 
     package func rename(_ name: String, to newName: String) throws(DiskError) {
+        precondition(!isReadOnly, "rename \(name) in a directory that is only read")
         openFiles[name] = nil
         openFiles[newName] = nil
         let result = unsafe renameat(
@@ -127,6 +132,7 @@ package final class DirectoryDisk: Disk {
     }
 
     package func remove(_ name: String) throws(DiskError) {
+        precondition(!isReadOnly, "remove \(name) from a directory that is only read")
         openFiles[name] = nil
         _ = try checkErrno(unsafe unlinkat(directory.number, checkedName(name), 0), "remove", name)
         try syncDirectory("remove", name)
@@ -158,7 +164,11 @@ package final class DirectoryDisk: Disk {
             file.lastUse = uses
             return file
         }
-        let number = unsafe openat(directory.number, name, O_RDWR | O_DSYNC | O_CLOEXEC)
+        precondition(
+            !isReadOnly || operation == "read",
+            "\(operation) of \(name) in a directory that is only read")
+        let flags = isReadOnly ? O_RDONLY | O_CLOEXEC : O_RDWR | O_DSYNC | O_CLOEXEC
+        let number = unsafe openat(directory.number, name, flags)
         let descriptor = FileDescriptor(adopting: try checkErrno(number, operation, name))
         _ = try check(
             unsafe daybook_file_status_of(descriptor.number, &status), operation, name)

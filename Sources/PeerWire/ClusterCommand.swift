@@ -7,6 +7,8 @@ package struct ClusterCommand: Equatable, Sendable {
     package enum Action: Equatable, Sendable {
         /// This member is to lead, and to take events.
         case transfer(to: NodeID)
+        /// All that was acknowledged is to be in sealed segments.
+        case seal
         /// What such an order would do, from the segment at this place of the archive on. Changes
         /// nothing.
         case estimate(CompactionOrder, from: UInt64)
@@ -35,6 +37,7 @@ package struct ClusterCommand: Equatable, Sendable {
             let order = try CompactionOrder(&cursor, bytes)
             action = .estimate(order, from: try cursor.integer(bytes))
         case 3: action = .holds(after: bytes.copy(try cursor.counted(bytes)))
+        case 4: action = .seal
         default: throw ByteDefect(offset: cursor.offset - 1)
         }
         try cursor.finish()
@@ -54,6 +57,7 @@ package struct ClusterCommand: Equatable, Sendable {
         case .holds(let uniqueID):
             payload.append(3)
             payload.append(counted: uniqueID)
+        case .seal: payload.append(4)
         }
     }
 }
@@ -81,6 +85,8 @@ package struct ClusterReply: Equatable, Sendable {
     package enum Outcome: Equatable, Sendable {
         /// It is so: this node leads in this term.
         case leads(NodeID, Term)
+        /// The newest SEAL is this entry, committed; events from this sequence on are behind it.
+        case sealed(through: LogIndex, next: Sequence)
         case estimate(CompactionEstimate)
         case holds(HoldsPage)
         /// `detail` is a sentence for people.
@@ -111,6 +117,9 @@ package struct ClusterReply: Equatable, Sendable {
                 throw ByteDefect(offset: cursor.offset - 1)
             }
             outcome = .refused(reason, detail: try cursor.text(bytes))
+        case 6:
+            let seal = LogIndex(try cursor.integer(bytes))
+            outcome = .sealed(through: seal, next: Sequence(try cursor.integer(bytes)))
         case 2: outcome = .none
         case 3: outcome = .unknown
         case 4: outcome = .estimate(try CompactionEstimate(&cursor, bytes))
@@ -127,6 +136,10 @@ package struct ClusterReply: Equatable, Sendable {
             payload.append(0)
             payload.append(littleEndian: node.value)
             payload.append(littleEndian: term.value)
+        case .sealed(let seal, let next):
+            payload.append(6)
+            payload.append(littleEndian: seal.value)
+            payload.append(littleEndian: next.value)
         case .refused(let reason, let detail):
             payload.append(contentsOf: [1, reason.rawValue])
             payload.append(counted: detail)

@@ -4,9 +4,9 @@ package import PeerWire
 package import Records
 package import SegmentLog
 
-/// Answering what a peer asks of this node's files: a value that a reader thread runs.
+/// Answering what a peer or a gateway asks of this node's files: a value that a reader thread runs.
 package struct FetchJob: Sendable {
-    package let peer: NodeID
+    package let destination: Destination
     private let fetch: Fetch
     private let manifest: Manifest
     /// Where the entry is that was asked for, while that is held.
@@ -17,9 +17,10 @@ package struct FetchJob: Sendable {
 
     /// `committed`: the last entry of which this node knows it. `term`: what it promised durably.
     package init(
-        peer: NodeID, fetch: Fetch, catalogue: Catalogue, committed: LogIndex, term: Term
+        destination: Destination, fetch: Fetch, catalogue: Catalogue, committed: LogIndex,
+        term: Term
     ) {
-        self.peer = peer
+        self.destination = destination
         self.fetch = fetch
         manifest = catalogue.archive
         place =

@@ -1,5 +1,5 @@
 import Consensus
-import PeerWire
+package import PeerWire
 import Records
 import SegmentLog
 
@@ -14,18 +14,27 @@ extension Replica {
             if kind == .fetched {
                 take(try Fetched(payload, bytes), from: peer, now: now, into: &outcome)
             } else {
-                answer(try Fetch(payload, bytes), to: peer, into: &outcome)
+                answer(try Fetch(payload, bytes), to: .peer(peer), into: &outcome)
             }
         } catch {
             outcome.events.append(.peerRefused(peer, "\(error)"))
         }
     }
 
-    private func answer(_ fetch: Fetch, to peer: NodeID, into outcome: inout ReplicaOutcome) {
+    /// A question of a gateway, for somebody who makes a backup.
+    package func fetch(
+        _ fetch: Fetch, from client: ClientID, into outcome: inout ReplicaOutcome
+    ) {
+        answer(fetch, to: .client(client), into: &outcome)
+    }
+
+    private func answer(
+        _ fetch: Fetch, to destination: Destination, into outcome: inout ReplicaOutcome
+    ) {
         outcome.fetches.append(
             FetchJob(
-                peer: peer, fetch: fetch, catalogue: catalogue, committed: consensus.commitIndex,
-                term: consensus.durableTerm))
+                destination: destination, fetch: fetch, catalogue: catalogue,
+                committed: consensus.commitIndex, term: consensus.durableTerm))
     }
 
     mutating func sendFetches(now: Instant, into outcome: inout ReplicaOutcome) {

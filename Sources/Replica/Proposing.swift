@@ -316,6 +316,7 @@ extension Replica {
         failEstimates(into: &outcome)
         compacting.stopLeading()
         failTransfer(into: &outcome)
+        failSeals(into: &outcome)
         batch = OpenBatch()
         ledger.dropOverlay()
         leadership = nil

@@ -91,6 +91,7 @@ package struct Replica {
     var refusals = RefusedSubmits()
     var commands = PendingCommands()
     var transfer = PendingTransfer()
+    var seals = PendingSeals()
     var serves = false
 
     // Reading.
@@ -253,6 +254,7 @@ package struct Replica {
         startServing(into: &outcome)
         proposeCommand(now: now, wall: wall, into: &outcome)
         answerSubmits(into: &outcome)
+        answerSeals(into: &outcome)
         answerCommands(now: now, into: &outcome)
         answerQueries(now: now, into: &outcome)
         compact(now: now, wall: wall, into: &outcome)

@@ -1,16 +1,16 @@
 import Bytes
 import Crypto
-import Ledger
+package import Ledger
 package import Records
 package import SegmentLog
 
 /// The bytes of a state table: whose it is, then the ledger's state.
-enum StateTable {
+package enum StateTable {
     /// "DAYBKSTA"
     private static let magic: UInt64 = 0x4154_534b_4259_4144
     private static let format: UInt32 = 1
 
-    static func encode(_ ledger: Ledger, clusterID: Identifier) -> [UInt8] {
+    package static func encode(_ ledger: Ledger, clusterID: Identifier) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.append(littleEndian: magic)
         bytes.append(littleEndian: format)
@@ -21,7 +21,7 @@ enum StateTable {
     }
 
     /// The ledger as it was at the table's SEAL; without an index it judges nothing.
-    static func decode(
+    package static func decode(
         _ file: StateTableFile, clusterID: Identifier, index: (any ArchiveIndex)?
     ) throws(ReplicaFailure) -> Ledger {
         let bytes = file.bytes.span

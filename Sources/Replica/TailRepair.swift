@@ -245,7 +245,7 @@ package struct TailRepair<D: Disk> {
             outcome.send(.fetched, to: peer) { answer.append(to: &$0) }
         default:
             let job = FetchJob(
-                peer: peer, fetch: fetch, catalogue: catalogue,
+                destination: .peer(peer), fetch: fetch, catalogue: catalogue,
                 committed: catalogue.archive.lastIndex, term: recovered.vote.term)
             outcome.append(to: peer) { job.run(source, into: &$0) }
         }

@@ -34,6 +34,7 @@ extension Replica {
         switch command.action {
         case .transfer(let node):
             transfer(to: node, id: command.id, client, now: now, wall: wall, into: &outcome)
+        case .seal: seal(for: client, id: command.id, now: now, wall: wall, into: &outcome)
         case .estimate(let order, let place):
             estimate(order, from: place, id: command.id, client, wall: wall, into: &outcome)
         case .holds(let uniqueID):

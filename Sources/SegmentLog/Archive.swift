@@ -48,7 +48,12 @@ struct Archive<D: Disk> {
             }
             return nil
         }
-        if state == nil, let compacted = manifest.segments.first(where: { $0.generation > 0 }) {
+        // Nor does a log that another cluster began say what this one is.
+        if state == nil,
+            let compacted = manifest.segments.first(where: {
+                $0.generation > 0 || $0.clusterID != clusterID
+            })
+        {
             throw .corrupt(
                 file: FileName.state(manifest.lastIndex), offset: 0,
                 defect: .missingState(besides: compacted.file))

@@ -10,7 +10,7 @@ package enum FetchedFiles {
         segment.file + FileName.fetchedSuffix
     }
 
-    private static func verifiedName(of segment: SegmentDescriptor) -> String {
+    package static func verifiedName(of segment: SegmentDescriptor) -> String {
         segment.file + FileName.verifiedSuffix
     }
 

@@ -19,6 +19,26 @@ package enum LogDirectory {
         try disk.rename(FileName.newIdentity, to: FileName.identity)
     }
 
+    /// Makes the directory of a log whose archive is written already, with the state table of its
+    /// last SEAL. Durable on return; without the identity, which comes last, nothing here counts.
+    package static func initialize(
+        disk: some Disk, identity: DiskIdentity, archive: Manifest
+    ) throws(DiskError) {
+        guard let end = archive.segments.last?.seal else {
+            preconditionFailure("an archive without a segment")
+        }
+        try disk.create(FileName.vote, byteCount: VoteRecord.fileSize)
+        let vote = VoteRecord(counter: 1, vote: DurableVote(term: end.term, votedFor: nil))
+        try vote.store(on: disk)
+        try PersistFile.make(on: disk)
+        try PersistFile.fill(
+            FileName.persist, after: UInt64(PersistRecord.slots),
+            end: archive.end(isTruncation: false), on: disk)
+        try disk.create(FileName.newIdentity, byteCount: DiskIdentity.encodedSize)
+        try disk.write([identity.encoded], to: FileName.newIdentity, at: 0)
+        try disk.rename(FileName.newIdentity, to: FileName.identity)
+    }
+
     /// Removes what an `initialize` that was cut short may have left, and refuses anything more.
     private static func removeLeftovers(on disk: some Disk) throws(DiskError) {
         let names = try disk.list()

@@ -17,7 +17,7 @@ struct Command: Sendable {
 /// All commands.
 enum CommandTable {
     static let commands: [Command] =
-        serverCommands + clientCommands + retentionCommands + [
+        serverCommands + clientCommands + retentionCommands + segmentCommands + backupCommands + [
             Command(
                 words: ["version"], summary: "print the version", flags: [.json],
                 examples: ["daybook version", "daybook version --json"], run: VersionCommand.run)

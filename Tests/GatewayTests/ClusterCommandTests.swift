@@ -92,6 +92,10 @@ struct ClusterCommandTests {
 
     static let answers: [(ClusterReply.Outcome, status: Int, contains: String)] = [
         (.leads(NodeID(2), Term(5)), 200, "{\"leader\":2,\"term\":5,\"already\":true}"),
+        (
+            .sealed(through: LogIndex(8), next: Sequence(5)), 200,
+            "{\"sealed_through\":8,\"next_sequence\":5}"
+        ),
         (.refused(.notAllowed, detail: "d"), 403, "permission-denied"),
         (.refused(.unknownMember, detail: "d"), 404, "unknown-member"),
         (.refused(.underWay, detail: "d"), 409, "under-way"),
@@ -107,5 +111,45 @@ struct ClusterCommandTests {
         let answer = TestGateway().core.answer(outcome, wasSo: true, requestID: "r")
         #expect(answer.status == status)
         #expect(String(decoding: answer.body, as: UTF8.self).contains(text))
+    }
+
+    @Test func `a piece of a node's files is asked of that node, and answered as it comes`() throws
+    {
+        var cluster = ScriptedCluster()
+        let exchange = ExchangeID(9)
+        cluster.client.fetch(.manifest, from: NodeID(2), exchange: exchange, now: cluster.now)
+        let frame = try #require(cluster.client.frames.last)
+        #expect(frame.node == NodeID(2) && frame.bytes[4] == FrameKind.fetch.rawValue)
+        let asked = try Fetch(Frame.headerByteCount..<frame.bytes.count, frame.bytes.span)
+        #expect(asked.item == .manifest)
+        var payload: [UInt8] = []
+        Fetched(id: asked.id, outcome: .found, bytes: [1, 2]).append(to: &payload)
+        try cluster.client.fetched(0..<payload.count, payload.span, from: NodeID(3))
+        #expect(cluster.client.deliveries.isEmpty, "it was not asked")
+        try cluster.client.fetched(0..<payload.count, payload.span, from: NodeID(2))
+        guard case .fetched(exchange, let fetched) = cluster.client.deliveries.last else {
+            Issue.record("\(cluster.client.deliveries)")
+            return
+        }
+        let answer = TestGateway().core.answer(fetched, requestID: "r")
+        #expect(answer.status == 200 && answer.body == [1, 2])
+        let absent = TestGateway().core.answer(Fetched(id: 1, outcome: .absent), requestID: "r")
+        let damaged = TestGateway().core.answer(Fetched(id: 1, outcome: .damaged), requestID: "r")
+        #expect(absent.status == 404 && damaged.status == 409)
+    }
+
+    @Test func `a node that is lost, or silent, leaves no piece unanswered`() {
+        var cluster = ScriptedCluster()
+        cluster.client.fetch(.manifest, from: NodeID(2), exchange: ExchangeID(1), now: cluster.now)
+        cluster.client.lost(NodeID(2))
+        cluster.client.fetch(.manifest, from: NodeID(2), exchange: ExchangeID(2), now: cluster.now)
+        cluster.client.fetch(.manifest, from: NodeID(3), exchange: ExchangeID(3), now: cluster.now)
+        #expect(cluster.client.nextDeadline() != nil)
+        cluster.client.endTurn(now: cluster.now.advanced(byNanoseconds: 60_000_000_000))
+        let ended = cluster.client.deliveries.compactMap { delivery -> UInt64? in
+            if case .fetched(let exchange, nil) = delivery { exchange.value } else { nil }
+        }
+        #expect(ended == [1, 2, 3] && cluster.client.isIdle)
+        #expect(TestGateway().core.answer(Fetched?.none, requestID: "r").status == 503)
     }
 }

@@ -108,6 +108,8 @@ struct ScriptedCluster {
             case .command(let exchange, let outcome): "\(exchange.value) \(outcome)"
             case .cluster(let exchange, let outcome, let wasSo):
                 "\(exchange.value) \(outcome)\(wasSo ? ", as it was" : "")"
+            case .fetched(let exchange, let fetched):
+                "\(exchange.value) \(fetched.map { "\($0.outcome)" } ?? "no answer")"
             }
         }
     }

@@ -231,7 +231,10 @@ struct Sample: Sendable {
     }()
 
     static let clusterReplies: [ClusterReply.Outcome] =
-        [.leads(NodeID(2), Term(3)), .none, .unknown, .estimate(estimate), .holds(holds)]
+        [
+            .leads(NodeID(2), Term(3)), .none, .unknown, .estimate(estimate), .holds(holds),
+            .sealed(through: LogIndex(8), next: Sequence(5)),
+        ]
         + ClusterReply.Reason.allCases.map { .refused($0, detail: "é") }
 
     static let estimate: CompactionEstimate = {
@@ -254,7 +257,7 @@ struct Sample: Sendable {
         ], hasMore: true)
 
     static let actions: [ClusterCommand.Action] = [
-        .transfer(to: NodeID(3)),
+        .transfer(to: NodeID(3)), .seal,
         .estimate(
             CompactionOrder(policy: .newerThan, keptMicroseconds: 5, sealsFirst: true), from: 6),
         .holds(after: Array("a".utf8)),

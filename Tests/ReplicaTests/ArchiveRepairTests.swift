@@ -59,7 +59,7 @@ struct ArchiveRepairTests {
                 let fetch = try Fetch(
                     Frame.headerByteCount..<frame.bytes.count, frame.bytes.span)
                 let job = FetchJob(
-                    peer: NodeID(1), fetch: fetch, catalogue: node.replica.catalogue,
+                    destination: .peer(NodeID(1)), fetch: fetch, catalogue: node.replica.catalogue,
                     committed: node.replica.catalogue.lastIndex, term: Term(1))
                 var answer: [UInt8] = []
                 job.run(ArchiveSource(disk: disk), into: &answer)

@@ -105,7 +105,7 @@ private struct RepairCluster {
         let recovered = try LogDirectory.inspect(disk: disk(of: frame.to))
         guard recovered.faulty == nil else { return [] }
         let job = FetchJob(
-            peer: frame.from, fetch: try Fetch(payload, frame.bytes.span),
+            destination: .peer(frame.from), fetch: try Fetch(payload, frame.bytes.span),
             catalogue: recovered.catalogue, committed: recovered.catalogue.lastIndex,
             term: recovered.vote.term)
         var answer: [UInt8] = []

@@ -15,6 +15,39 @@ extension GatewayCore {
         return .cluster(.transfer(to: try node(bytes)), author: credential.token.id)
     }
 
+    /// `piece` of the files of node `node`, for a backup.
+    func admitFiles(
+        _ credential: Credential, _ query: QueryParameters
+    ) throws(Refusal) -> Admission {
+        try requireAdministrator(credential)
+        var faults: [ParameterFault] = []
+        func number(_ name: StaticString, _ limit: UInt64) -> UInt64 {
+            guard let range = query.value(name) else { return 0 }
+            let text = String(decoding: query.text[range], as: UTF8.self)
+            if let number = UInt64(text), number <= limit { return number }
+            faults.append(ParameterFault("\(name)", .wrongType, "a whole number"))
+            return 0
+        }
+        let node = NodeID(UInt32(number("node", UInt64(UInt32.max))))
+        let index = LogIndex(number("index", .max >> 2))
+        let generation = UInt32(number("generation", UInt64(UInt32.max)))
+        let chunk = UInt32(number("chunk", UInt64(UInt32.max)))
+        let segment = SegmentName(firstIndex: index, generation: generation)
+        let piece = query.value("piece").map { String(decoding: query.text[$0], as: UTF8.self) }
+        var item: FetchItem?
+        switch piece {
+        case "manifest": item = .manifest
+        case "state": item = .stateTable(index)
+        case "digests": item = .chunkDigests(segment)
+        case "chunk": item = .chunk(segment, number: chunk)
+        default:
+            faults.append(
+                ParameterFault("piece", .unrecognized, "manifest, state, digests or chunk"))
+        }
+        guard faults.isEmpty, let item else { throw Refusal.judging(faults) }
+        return .fetch(item, node)
+    }
+
     /// The member that the parameter `node` names.
     private func node(_ bytes: Span<UInt8>) throws(Refusal) -> NodeID {
         let detail = "the number of a node, from 1"

@@ -21,6 +21,8 @@ package enum Admission: Sendable {
     case indexTokens
     /// A command about the cluster, in the name of this token.
     case cluster(ClusterCommand.Action, author: TokenID)
+    /// A piece of this node's files.
+    case fetch(FetchItem, NodeID)
     case clusterStatus
     case live
     case ready(verbose: Bool)
@@ -165,8 +167,9 @@ package struct GatewayCore {
                 ? try admitTokenCreation(credential, bytes, request: request, entropy)
                 : try admitTokenRevocation(credential, request: request)
         case .indexTokens: return .indexTokens
-        case .appendEvents, .replayEvents, .nativeEvent, .cluster, .transfer, .live, .ready,
-            .metrics, .compact, .indexHolds, .addHold, .removeHold, .eraseNative:
+        case .appendEvents, .replayEvents, .nativeEvent, .cluster, .transfer, .seal,
+            .clusterFiles, .live, .ready, .metrics, .compact, .indexHolds, .addHold, .removeHold,
+            .eraseNative:
             preconditionFailure("\(route.label) is not of the compatible surface")
         }
     }

@@ -45,6 +45,10 @@ extension GatewayCore {
                     stale: stale, applicationView: nil))
         case .cluster: return .clusterStatus
         case .transfer: return try admitTransfer(credential, body, bytes)
+        case .seal:
+            try requireAdministrator(credential)
+            return .cluster(.seal, author: credential.token.id)
+        case .clusterFiles: return try admitFiles(credential, query)
         case .compact, .indexHolds, .addHold, .removeHold, .eraseNative:
             let request = requestIdentity(head, bytes, credential, entropy())
             return try admitRetention(route, query, head, body, bytes, credential, request)

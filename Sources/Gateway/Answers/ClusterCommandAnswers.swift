@@ -17,6 +17,14 @@ extension GatewayCore {
             object.close(to: &body)
             return Answer(
                 status: 200, contentType: "application/json; charset=utf-8", body: body)
+        case .sealed(let seal, let next):
+            var body: [UInt8] = []
+            var object = JSONObjectWriter(to: &body)
+            object.member("sealed_through", seal.value, to: &body)
+            object.member("next_sequence", next.value, to: &body)
+            object.close(to: &body)
+            return Answer(
+                status: 200, contentType: "application/json; charset=utf-8", body: body)
         case .estimate(let estimate): return answer(estimate)
         case .holds(let page): return answer(page)
         case .refused(.notAllowed, let detail):
@@ -32,6 +40,21 @@ extension GatewayCore {
                         ? "It may have been begun; no node that serves has said how it ended. "
                             + "Ask again." : nil,
                     isOutcomeUnknown: outcome == .unknown), on: .native, requestID: requestID)
+        }
+    }
+
+    /// The answer to who asked for a piece of a node's files; nil: the node did not answer.
+    package func answer(_ fetched: Fetched?, requestID: String) -> Answer {
+        switch fetched?.outcome {
+        case .found:
+            Answer(
+                status: 200, contentType: "application/octet-stream",
+                body: fetched?.bytes ?? [])
+        case .absent: problem(404, "no-such-piece", "The node has no such piece, or another one.")
+        case .damaged: problem(409, "damaged-piece", "The node cannot read it any more.")
+        case nil:
+            refuse(
+                Refusal(.notReady, "The node does not answer."), on: .native, requestID: requestID)
         }
     }
 

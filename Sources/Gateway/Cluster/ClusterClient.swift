@@ -25,6 +25,8 @@ package enum Delivery: Sendable {
     case command(ExchangeID, CommandReply.Outcome)
     /// `wasSo`: it was so before anybody did anything for it.
     case cluster(ExchangeID, ClusterReply.Outcome, wasSo: Bool)
+    /// nil: the node did not answer.
+    case fetched(ExchangeID, Fetched?)
 }
 
 /// Why there is no receipt.
@@ -92,6 +94,7 @@ package struct ClusterClient {
     private var queries: [PendingQuery] = []
     private var commands: [PendingCommand] = []
     var requests: [PendingRequest] = []
+    var fetches: [PendingFetch] = []
     private var waitingBytes = 0
 
     package init(nodes: [NodeID], deadlineNanoseconds: UInt64) {
@@ -116,13 +119,14 @@ package struct ClusterClient {
 
     package var isIdle: Bool {
         batches.isEmpty && open == nil && queries.isEmpty && commands.isEmpty && requests.isEmpty
+            && fetches.isEmpty
     }
 
     /// The earliest time at which something that waits must be given up.
     package func nextDeadline() -> Instant? {
         [
             batches.first?.deadline, queries.map(\.deadline).min(),
-            commands.map(\.deadline).min(), requests.first?.deadline,
+            commands.map(\.deadline).min(), requests.first?.deadline, fetches.first?.deadline,
         ].compactMap { $0 }.min()
     }
 
@@ -200,6 +204,7 @@ package struct ClusterClient {
             $0.status = nil
         }
         recall(from: id)
+        failFetches(from: id)
     }
 
     package mutating func heard(_ status: NodeStatus) {
@@ -388,6 +393,7 @@ package struct ClusterClient {
         }
         commands.removeAll { $0.deadline <= now }
         giveUpRequests(now: now)
+        giveUpFetches(now: now)
     }
 }
 

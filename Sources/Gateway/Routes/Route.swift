@@ -6,7 +6,7 @@ package enum RouteAction: Sendable {
     case createEvent, readEvent, eventHistory
     case createToken, indexTokens, revokeToken
     case appendEvents, replayEvents, nativeEvent
-    case cluster, transfer, live, ready, metrics
+    case cluster, transfer, seal, clusterFiles, live, ready, metrics
     case eraseEvent, compact, indexHolds, addHold, removeHold, eraseNative
 }
 
@@ -62,6 +62,8 @@ package enum RouteTable {
         native(
             .transfer, [.post], "/v1/cluster/transfer", form: .parameters,
             permission: ("cluster", "transfer")),
+        native(.seal, [.post], "/v1/cluster/seal", permission: ("cluster", "backup")),
+        native(.clusterFiles, [.get], "/v1/cluster/files", permission: ("cluster", "backup")),
         native(
             .compact, [.post], "/v1/compactions", form: .parameters,
             permission: ("compactions", "create")),

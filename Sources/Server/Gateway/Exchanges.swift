@@ -131,6 +131,9 @@ extension GatewayServer {
         case .cluster(let action, let author):
             begin(.cluster, connection)
             cluster.request(action, author: author, exchange: connection.exchangeID, now: now)
+        case .fetch(let item, let node):
+            begin(.cluster, connection)
+            cluster.fetch(item, from: node, exchange: connection.exchangeID, now: now)
         case .clusterStatus: respond(clusterAnswer(), on: connection, now: now)
         case .live: respond(health(200, "live", []), on: connection, now: now)
         case .ready(let verbose): respond(readiness(verbose), on: connection, now: now)
@@ -220,6 +223,13 @@ extension GatewayServer {
             respond(
                 core.answer(outcome, wasSo: wasSo, requestID: connection.requestID),
                 on: connection, now: now)
+            drive(connection, now: now)
+        case .fetched(let exchange, let fetched):
+            guard let connection = connection(exchange), case .cluster = connection.exchange else {
+                return
+            }
+            respond(
+                core.answer(fetched, requestID: connection.requestID), on: connection, now: now)
             drive(connection, now: now)
         }
     }

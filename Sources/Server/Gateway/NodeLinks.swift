@@ -98,6 +98,7 @@ extension GatewayServer {
         case .rows: try cluster.rows(payload, bytes.span, from: link.peer)
         case .commandAnswer: try cluster.commandAnswer(payload, bytes.span, from: link.peer)
         case .clusterAnswer: try cluster.clusterAnswer(payload, bytes.span, from: link.peer)
+        case .fetched: try cluster.fetched(payload, bytes.span, from: link.peer)
         default: throw FrameDefect.kind(kind.rawValue)
         }
         return true

@@ -46,7 +46,7 @@ final class ReaderThread: Sendable {
                         }
                     case .fetch(let job):
                         job.run(source, into: &frame)
-                        report(.answer(.peer(job.peer), frame))
+                        report(.answer(job.destination, frame))
                     }
                 }
             }

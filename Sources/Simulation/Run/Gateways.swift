@@ -219,6 +219,7 @@ extension Simulation {
         case .noRows(let exchange): (exchange, .noRows)
         case .command(let exchange, let outcome): (exchange, .command(outcome))
         case .cluster(let exchange, let outcome, _): (exchange, .cluster(outcome))
+        case .fetched(let exchange, _): (exchange, .noRows)
         }
     }
 }

@@ -306,10 +306,12 @@ extension Simulation {
     }
 
     func takeFetch(_ node: SimulatedNode, _ life: Int, _ job: FetchJob) {
-        guard node.life == life, node.isRunning else { return }
+        guard node.life == life, node.isRunning, case .peer(let peer) = job.destination else {
+            return
+        }
         var frame: [UInt8] = []
         job.run(ArchiveSource(disk: node.disk), into: &frame)
-        send(frame, from: node, to: Int(job.peer.value) - 1)
+        send(frame, from: node, to: Int(peer.value) - 1)
     }
 
     func takeRead(_ node: SimulatedNode, _ life: Int, _ job: ReadJob) throws {

@@ -3,6 +3,7 @@ import Gateway
 import Linux
 import Records
 import Replica
+import SegmentLog
 import Server
 
 /// The commands that run or make parts of a cluster: init, node, gateway, serve.
@@ -160,7 +161,9 @@ enum ServerCommands {
             _ = try Founding.writeCluster([member], genesis: genesisPath, token: tokenPath)
         }
         let (entry, genesis) = try Founding.readGenesis(genesisPath)
-        let data = directory + "/node"
+        // A restored directory is the node's own.
+        let isFlat = SmallFile.exists(directory + "/" + FileName.identity)
+        let data = isFlat ? directory : directory + "/node"
         if !SmallFile.exists(data + "/identity") {
             try NodeDirectory.found(
                 data, genesis: entry, node: NodeID(1), incarnation: Founding.makeIdentifier())

@@ -1,0 +1,28 @@
+import Bytes
+package import Records
+
+// A new cluster on the events of an old one.
+
+extension Ledger {
+    /// Turns the state of a cluster that was backed up into that of the one that `genesis` founds on
+    /// its log, which ends with `seal`, the last of `segmentCount` segments, maybe before the state's
+    /// own end.
+    ///
+    /// Holds and erasures stay as they are newest; compactions that were under way are forgotten, and
+    /// tokens too unless `keepsTokens`.
+    package mutating func found(
+        _ genesis: Genesis, on seal: EntryHeader, segmentCount: Int, keepsTokens: Bool
+    ) {
+        var tokens = Directory()
+        if keepsTokens { tokens = directory }
+        if tokens.token(genesis.administrator.id) == nil { tokens.insert(genesis.administrator) }
+        directory = tokens
+        begin(genesis, origin: origin ?? genesis.clusterID)
+        answers = CommandAnswers()
+        applied = seal.index
+        nextSequence = seal.nextSequence
+        lastTimestamp = seal.timestamp
+        stateTable = .zero
+        retention.end(with: seal, segmentCount: UInt64(segmentCount))
+    }
+}
