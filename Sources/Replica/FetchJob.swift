@@ -49,7 +49,7 @@ package struct FetchJob: Sendable {
                 if let place {
                     try source.entry(at: place)
                 } else {
-                    try source.entry(at: index, in: manifest)
+                    try source.archivedEntry(at: index, in: manifest)
                 }
             return entry.header.checksum == checksum ? entry.bytes : nil
         }
