@@ -32,7 +32,9 @@ package protocol EntrySource {
 
 extension EntrySource {
     /// An entry of the archive.
-    func entry(at index: LogIndex, in manifest: Manifest) throws(ReplicaFailure) -> Entry {
+    package func archivedEntry(
+        at index: LogIndex, in manifest: Manifest
+    ) throws(ReplicaFailure) -> Entry {
         guard let place = manifest.place(holding: index) else {
             preconditionFailure("entry \(index) is not archived")
         }
@@ -161,7 +163,7 @@ package struct Replica {
             if let place = recovered.catalogue.place(of: first) {
                 try source.entry(at: place)
             } else {
-                try source.entry(at: first, in: recovered.catalogue.archive)
+                try source.archivedEntry(at: first, in: recovered.catalogue.archive)
             }
         do { try ledger.apply(genesis) } catch { throw .ledger("\(error)") }
         return ledger

@@ -123,7 +123,7 @@ extension Replica {
                 if let place = catalogue.place(of: index) {
                     try source.entry(at: place)
                 } else {
-                    try source.entry(at: index, in: catalogue.archive)
+                    try source.archivedEntry(at: index, in: catalogue.archive)
                 }
             lastRead = entry
             bytesReadInTurn += entry.header.byteCount

@@ -47,13 +47,16 @@ package struct CrashExplorer<Script: CrashScript> {
     private let seed: UInt64
     /// Losses of power tried for each operation. Those that leave the same contents count once.
     private let variants: Int
+    /// Every so many operations one is cut.
+    private let stride: Int
     private var states: Set<UInt64> = []
     package private(set) var counts = CrashCounts()
 
-    package init(_ script: Script, seed: UInt64, variants: Int = 16) {
+    package init(_ script: Script, seed: UInt64, variants: Int = 16, stride: Int = 1) {
         self.script = script
         self.seed = seed
         self.variants = variants
+        self.stride = stride
     }
 
     /// Throws a Violation when what was promised is not found.
@@ -77,7 +80,7 @@ package struct CrashExplorer<Script: CrashScript> {
                 try checkCrashInRecovery(copy, run, &random, context)
                 try checkRecovery(copy, run, &random, context)
             }
-            operation += 1
+            operation += stride
         }
     }
 

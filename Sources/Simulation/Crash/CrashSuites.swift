@@ -16,5 +16,13 @@ package struct CrashSuite: Sendable {
         return explorer.counts
     }
 
-    package static let all = [log]
+    /// Compactions and erasures of a whole node: one seed in twenty, for each takes seconds.
+    package static let compaction = CrashSuite(name: "compaction") { seed in
+        guard seed.isMultiple(of: 20) else { return CrashCounts() }
+        var explorer = CrashExplorer(CompactionCrashScript(seed: seed), seed: seed, variants: 2)
+        try explorer.explore()
+        return explorer.counts
+    }
+
+    package static let all = [log, compaction]
 }
