@@ -13,7 +13,7 @@ package struct CompactionRules: Equatable, Sendable {
     package var generation: UInt32
     package var policy: CompactionPolicy
     /// Events from this sequence on stay, and do not count when older ones are judged.
-    package var cut: Sequence
+    package let cut: Sequence
     /// Events recorded at or after this time stay.
     package var timeBound: Timestamp
     package var held: HeldIDs

@@ -32,6 +32,8 @@ package enum CompactionTaskReport: Equatable, Sendable {
     /// The input is damaged.
     case failed(compaction: LogIndex, ReadFailure)
     case swapped(compaction: LogIndex, Manifest)
+    /// The same of an estimate.
+    case planning
     /// nil where the manifest has no such place.
     case planned(SegmentDescriptor?, SegmentTally)
     /// The segment is damaged.
@@ -55,7 +57,8 @@ extension Maintainer {
             }
             return try make(input, before, rules, superseded)
         case .plan(let place, let rules):
-            return try plan(place, rules)
+            guard let superseded = try estimatedBits(for: rules) else { return .planning }
+            return try plan(place, rules, superseded)
         case .forget(let compaction, let sequences):
             return try forget(compaction, sequences)
         case .takeOver(let segments, let compaction):
@@ -70,7 +73,7 @@ extension Maintainer {
             }
             return .swapped(compaction: compaction, manifest)
         case .sweep:
-            try endSupersededPass()
+            try endPasses()
             try sweep()
             return .swept
         }
@@ -110,15 +113,9 @@ extension Maintainer {
         manifest = next
     }
 
-    private mutating func plan(
-        _ place: Int, _ rules: CompactionRules
+    private func plan(
+        _ place: Int, _ rules: CompactionRules, _ superseded: SupersededBits
     ) throws(ReadFailure) -> CompactionTaskReport {
-        // What is not archived has no rows in the tables yet.
-        var rules = rules
-        rules.cut = min(rules.cut, manifest.nextSequence)
-        var found = try supersededBits(for: rules)
-        while found == nil { found = try supersededBits(for: rules) }
-        guard let superseded = found else { return .planned(nil, SegmentTally()) }
         let segments = manifest.segments
         guard place < segments.count else { return .planned(nil, SegmentTally()) }
         do {

@@ -6,7 +6,7 @@ package import SegmentLog
 // The index tables of the archive: one is written with each segment, neighbours are merged, and
 // what is missing at a start is made again from the segments.
 
-/// Which events have a later revision below the cut of a compaction.
+/// Which events have a later revision below a cut, that of a compaction or of an estimate.
 enum SupersededSearch {
     /// The pass over the tables is under way.
     case passing(cut: Sequence, SupersededPass)
@@ -94,40 +94,62 @@ extension Maintainer {
     mutating func supersededBits(
         for rules: CompactionRules
     ) throws(ReadFailure) -> SupersededBits? {
-        guard rules.policy == .latest else { return SupersededBits(words: []) }
-        if case .known(rules.cut, let bits) = superseded { return bits }
-        let bits: SupersededBits
-        do throws(IndexFailure) {
-            var pass: SupersededPass
-            if case .passing(rules.cut, let begun) = superseded.take() {
-                pass = begun
-            } else {
-                pass = try SupersededPass(tables, cut: rules.cut, disk: disk)
-            }
-            guard let found = try pass.step(byteBudget: supersededStepBytes, disk: disk) else {
-                superseded = .passing(cut: rules.cut, pass)
-                return nil
-            }
-            bits = SupersededBits(words: found.words)
-        } catch {
-            throw try discarding(error)
-        }
-        superseded = .known(cut: rules.cut, bits)
+        var search = superseded.take()
+        let bits = try goOn(&search, for: rules)
+        superseded = search
         try removeTables()
         return bits
     }
 
-    /// Gives the pass up that is under way, when there is one: nothing asks for it any more.
-    mutating func endSupersededPass() throws(ReadFailure) {
-        guard case .passing = superseded else { return }
-        superseded = nil
+    /// The same for an estimate. It knows the archive alone: a later revision may be in the tail.
+    mutating func estimatedBits(
+        for rules: CompactionRules
+    ) throws(ReadFailure) -> SupersededBits? {
+        var search = estimated.take()
+        let bits = try goOn(&search, for: rules)
+        estimated = search
+        try removeTables()
+        return bits
+    }
+
+    private func goOn(
+        _ search: inout SupersededSearch?, for rules: CompactionRules
+    ) throws(ReadFailure) -> SupersededBits? {
+        guard rules.policy == .latest else { return SupersededBits(words: []) }
+        if case .known(rules.cut, let bits) = search { return bits }
+        do throws(IndexFailure) {
+            var pass: SupersededPass
+            if case .passing(rules.cut, let begun) = search.take() {
+                pass = begun
+            } else {
+                pass = try SupersededPass(
+                    tables, cut: min(rules.cut, tables.nextSequence), disk: disk)
+            }
+            guard let found = try pass.step(byteBudget: supersededStepBytes, disk: disk) else {
+                search = .passing(cut: rules.cut, pass)
+                return nil
+            }
+            let bits = SupersededBits(words: found.words)
+            search = .known(cut: rules.cut, bits)
+            return bits
+        } catch {
+            throw try discarding(error)
+        }
+    }
+
+    /// Gives up the passes that are under way, when there are some: nothing asks for that of a
+    /// compaction any more, and an estimate begins its own anew.
+    mutating func endPasses() throws(ReadFailure) {
+        if case .passing = superseded { superseded = nil }
+        if case .passing = estimated { estimated = nil }
         try removeTables()
     }
 
-    /// Removes the tables that nobody uses any more. A pass that is under way goes on with those that it
-    /// began with.
+    /// Removes the tables that nobody uses any more. A pass that is under way goes on with those
+    /// that it began with.
     mutating func removeTables() throws(ReadFailure) {
         if case .passing = superseded { return }
+        if case .passing = estimated { return }
         let files = tablesToRemove
         tablesToRemove = []
         try onDisk { disk throws(DiskError) in

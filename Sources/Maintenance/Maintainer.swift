@@ -20,9 +20,11 @@ package struct Maintainer<D: Disk> {
     var scrubbing: (segment: SegmentDescriptor, digests: ChunkDigests)?
     /// Bytes of rows that one step of the pass for a compaction handles: about 20 ms of work.
     package var supersededStepBytes = 16 * 1_024 * 1_024
-    /// Of the cut that was needed last.
+    /// For the outputs that were made last.
     var superseded: SupersededSearch?
-    /// Tables that are to be removed once the pass under way does not read them any more.
+    /// For the estimate that was asked for last.
+    var estimated: SupersededSearch?
+    /// Tables that are to be removed once no pass under way reads them any more.
     var tablesToRemove: [String] = []
 
     /// Goes on from the manifest that recovery found, and the tables of its index.

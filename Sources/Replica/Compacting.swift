@@ -337,6 +337,7 @@ extension Replica {
         case .swept:
             compacting.isSweeping = false
             statusDeadline = .zero
+        case .planning: planning(into: &outcome)
         case .planned(let segment, let tally): planned(segment, tally, into: &outcome)
         case .unplanned(let failure): unplanned(failure, into: &outcome)
         }

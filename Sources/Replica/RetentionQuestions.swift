@@ -110,6 +110,17 @@ extension Replica {
         clusterReply(result, to: first.id, first.client, into: &outcome)
     }
 
+    /// The maintainer has more of the index to read before it looks at a segment.
+    mutating func planning(into outcome: inout ReplicaOutcome) {
+        guard compacting.givenUpPlans == 0 else {
+            compacting.givenUpPlans -= 1
+            // That ends the reading too.
+            compacting.sweepIsDue = true
+            return
+        }
+        continueEstimate(into: &outcome)
+    }
+
     /// The maintainer has looked at a segment: of the first question, unless that was given up.
     mutating func planned(
         _ segment: SegmentDescriptor?, _ tally: SegmentTally, into outcome: inout ReplicaOutcome

@@ -199,6 +199,34 @@ struct ArchiveIndexTests {
                 == opened.tables.tables.map(\.file))
     }
 
+    @Test func `an estimate reads the index in steps, and counts what the archive alone shows`()
+        throws
+    {
+        var node = try node(events: 120)
+        node.maintainer.supersededStepBytes = 60 * 7
+        let archived = Int(node.replica.catalogue.archive.nextSequence.value)
+        #expect(archived < 120, "the tail has events too")
+        let order = CompactionOrder(policy: .latest, sealsFirst: true)
+        node.ask(7, .estimate(order, from: 0))
+        node.turn()
+        var steps = 0
+        while !node.maintenance.isEmpty {
+            for report in try round(&node) where report == .compaction(.planning) { steps += 1 }
+        }
+        #expect(steps >= archived / 7)
+        guard case .estimate(let page)? = try node.clusterReplies().first?.outcome else {
+            Issue.record("no estimate")
+            return
+        }
+        let seen = Int(
+            node.replica.catalogue.archive.segments[page.rows.count - 1].nextSequence.value)
+        let superseded = (0..<seen).filter { number in
+            (number + 1..<archived).contains { event($0).id == event(number).id }
+        }
+        #expect(page.rows.reduce(0) { $0 + $1.figures.compacted } == UInt64(superseded.count))
+        #expect(superseded.count > 10)
+    }
+
     @Test(arguments: [false, true])
     func `tables that a pass reads are removed behind it`(isGivenUp: Bool) throws {
         var node = try node(events: 120)
