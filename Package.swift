@@ -130,7 +130,8 @@ let package = Package(
         tests(
             of: "Replica",
             imports: [
-                "Bytes", "Compaction", "Consensus", "Crypto", "EventIndex", "Ledger", "Maintenance", "PeerWire",
+                "Bytes", "Compaction", "Consensus", "Crypto", "EventIndex", "Ledger", "Maintenance",
+                "PeerWire",
                 "Records", "SegmentLog", "Simulation",
             ]),
         tests(

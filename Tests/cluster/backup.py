@@ -208,6 +208,42 @@ def damaged(suite, directory, place):
         return copy, name
 
 
+def erased(suite, cluster, directory, place, port):
+    """What is erased leaves the backup with its next run, and stays closed in what is restored."""
+    to = ["--to", f"http://127.0.0.1:{cluster.base}"]
+    environment = {"DAYBOOK_TOKEN": cluster.admin_token}
+
+    def holding(text):
+        found = []
+        for name in os.listdir(directory):
+            with open(os.path.join(directory, name), "rb") as file:
+                if text in file.read():
+                    found.append(name)
+        return found
+    with suite.check("an erased event leaves the backup with the next run"):
+        post(cluster.base, CREATE, event("secret-id", notes=["secret-text"], token=cluster.token))
+        backup(cluster, directory)
+        holds(holding(b"secret-text") and holding(b"secret-id"), "the backup has it")
+        daybook("erase", "secret-id", "--reason", "asked for", "--wait", *to,
+                environment=environment)
+        made = backup(cluster, directory)
+        holds(made["segments_removed"] > 0, f"old generations go: {made}")
+        equal((holding(b"secret-text"), holding(b"secret-id")), ([], []), "files that hold it")
+        daybook("verify", directory)
+    with suite.check("restored after a compaction and an erasure, the id stays closed"):
+        data = os.path.join(place, "erased")
+        daybook("restore", directory, "--data", data)
+        with served(data, port) as admin:
+            equal(events(port, admin)[:-1], events(cluster.base, cluster.admin_token), "the events")
+            token_file = os.path.join(place, "erased-token")
+            daybook("token", "create", "--application", "planox2", "--out", token_file,
+                    "--to", f"http://127.0.0.1:{port}", environment={"DAYBOOK_TOKEN": admin})
+            with open(token_file, encoding="utf-8") as file:
+                token = file.read().strip()
+            again = post(port, CREATE, event("secret-id", notes=["secret-text"], token=token))
+            equal((again.status, again.json["data"].get("erased")), (200, True), f"{again.json}")
+
+
 def refused(suite, cluster, directory, place):
     with suite.check("directories that are no backup, and foreign ones, are refused and untouched"):
         other = os.path.join(place, "other")
@@ -273,6 +309,7 @@ def main():
         with suite.check("what a backup lost is copied again"):
             holds(name in os.listdir(copy), f"{name} is back")
             daybook("verify", copy)
+        erased(suite, cluster, directory, place, cluster.base + 9)
         refused(suite, cluster, directory, place)
         full_disks(suite, cluster, directory, place)
         killed(suite, cluster, place, directory)

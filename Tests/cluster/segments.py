@@ -128,6 +128,33 @@ def check_inspect(cluster):
     equal(view["digest"], log.manifest.segments[0].digest.hex(), "the root of the tree")
 
 
+def compacted(cluster):
+    """After a run of compactions: the same list everywhere, nothing superseded in what was compacted,
+    and a reader that finds what a replay finds, and what was left of the rest."""
+    to = ["--to", f"http://127.0.0.1:{cluster.base}"]
+    environment = {"DAYBOOK_TOKEN": cluster.admin_token}
+    result = json.loads(daybook("compact", "--wait", "--json", *to, environment=environment)[0])
+    equal(result["state"], "completed", f"the run: {result}")
+    holds(result["events_compacted"] >= REVISED, f"{result}")
+    out, _ = daybook("replay", "--resource", "all", *to, environment=environment)
+    replayed = [json.loads(line) for line in out.splitlines()]
+
+    def archives():
+        return [[row for row in listed(cluster.data(node)) if row["region"] == "archive"]
+                for node in (1, 2, 3)]
+    until(lambda: archives()[0] == archives()[1] == archives()[2], 30, "equal archives", 0.2)
+    rows = archives()[0]
+    holds(rows[0]["generation"] > 0, f"the first segment was compacted: {rows[0]}")
+    holds(all(row["superseded_bytes"] == 0 for row in rows if row["generation"]), f"{rows}")
+    for node in (1, 2, 3):
+        found, problems = read_log(cluster.data(node))
+        equal(problems, [], "what the reader holds against the files")
+        whole = [row for row in found if "compacted" not in row]
+        equal(whole, replayed, "the events that are whole")
+        equal(len(found) - len(whole), result["events_compacted"], "what was left of the others")
+        daybook("segment", "verify", "--data", cluster.data(node))
+
+
 def check_damage(cluster, node):
     """Flips bits of a stopped node's files, one after the other; each is found and named."""
     directory = cluster.data(node)
@@ -233,6 +260,8 @@ def main():
                 check_reader(cluster, node)
         with suite.check("inspect shows the entries that the independent reader finds"):
             check_inspect(cluster)
+        with suite.check("compacted segments: nothing superseded, equal, and readable by the reader"):
+            compacted(cluster)
         with suite.check("beside nodes under load nothing looks damaged"):
             beside_load(cluster)
         node = next(number for number in (1, 2, 3) if number != cluster.leader())

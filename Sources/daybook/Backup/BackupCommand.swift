@@ -12,10 +12,11 @@ enum BackupCommand {
         let source = BackupSource(client: try HTTPClient(arguments), patienceSeconds: wait)
         var target = try BackupTarget(path)
         let sealed = try source.seal()
-        let copied = try target.take(from: source, through: sealed)
+        try target.take(from: source, through: sealed)
         let marker = try target.finish()
+        let copied = target.copied
         if arguments.isSet("json") {
-            StandardStream.output.write(json(marker, copied, target))
+            StandardStream.output.write(json(marker, copied))
         } else {
             StandardStream.output.write(
                 "\(path): \(marker.events) of cluster \(marker.clusterID)\n"
@@ -26,7 +27,7 @@ enum BackupCommand {
     }
 
     private static func json(
-        _ marker: BackupMarker, _ copied: BackupTarget.Copied, _ target: BackupTarget
+        _ marker: BackupMarker, _ copied: BackupTarget.Copied
     ) -> [UInt8] {
         var output: [UInt8] = []
         var object = JSONObjectWriter(to: &output)
@@ -65,7 +66,7 @@ struct BackupTarget {
     private let lock: DirectoryLock
     private let hash = SHA256()
     private var manifest: Manifest?
-    private var copied = Copied()
+    private(set) var copied = Copied()
 
     init(_ path: String) throws(CommandFailure) {
         self.path = path
@@ -93,12 +94,12 @@ struct BackupTarget {
     /// Copies what is not there yet, from whichever node has it.
     mutating func take(
         from source: BackupSource, through sealed: UInt64
-    ) throws(CommandFailure) -> Copied {
+    ) throws(CommandFailure) {
         for _ in 0..<Self.attempts {
             do {
                 let node = try source.node(archivedThrough: sealed)
                 try take(from: source, node)
-                return copied
+                return
             } catch let failure as BackupSource.Failure {
                 if case .failed(let failure) = failure { throw failure }
             } catch let error as DiskError {
