@@ -133,8 +133,10 @@ struct Inspection<D: Disk> {
         do {
             try disk.writeZeros(to: name, from: segment.end, upTo: settings.segmentBytes)
         } catch {
-            // A node starts on a full disk: then entries grow the file.
+            // A node starts on a full disk: then entries grow the file, and zeros that do not all
+            // fit leave the room to others.
             guard error.code == DiskError.noSpace else { throw error }
+            try disk.resize(name, byteCount: segment.end)
         }
     }
 
