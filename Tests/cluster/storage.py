@@ -1,13 +1,11 @@
 #!/usr/bin/env python3
-"""What disks do to nodes: power cuts of all at once, two processes, no room.
+"""What disks do to nodes: power cuts of all at once, a torn end, two processes.
 
 Loss of unsynced writes is the simulator's subject; here real files are written by real processes.
 """
 
-import contextlib
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,29 +14,15 @@ import tempfile
 import harness
 from harness import BINARY, Cluster, Daybook, Suite, is_running, until
 from load import Load, account_for
-from wire import CREATE, bearer, ask, equal, event, holds, json_lines, post, replay
+from wire import CREATE, equal, event, holds, post, replay
 
 POWER_CUTS = 5
-DISK_BYTES = 40 * 1024 * 1024
 
 
 def segments(directory):
     """Paths of the segments that hold entries, in order."""
     return [os.path.join(directory, name) for name in sorted(os.listdir(directory))
             if re.fullmatch(r"[0-9]{20}\.segment", name)]
-
-
-def fill(cluster, megabytes, name="fill"):
-    """Appends events until the log has that much more; returns how many were recorded."""
-    notes = ["x" * 60000]
-    recorded = 0
-    for part in range(megabytes // 8 + 1):
-        lines = json_lines(event(f"{name}-{part}-{number}", notes=notes) for number in range(140))
-        answer = ask(cluster.base, "POST", "/v1/events", lines, bearer(cluster.token)
-                     + [("Content-Type", "application/x-ndjson")], timeout=60)
-        holds(all(line["code"] == 200 for line in answer.lines), "all are recorded")
-        recorded += len(answer.lines)
-    return recorded
 
 
 def power_cuts(suite):
@@ -90,11 +74,6 @@ def flip(path, offset):
         file.write(bytes([byte ^ 0x10]))
 
 
-def stop(cluster, node):
-    pid = cluster.pid(node)
-    os.kill(pid, signal.SIGTERM)
-    until(lambda: not is_running(pid), 10, "the node ends")
-
 
 def node_arguments(cluster, node, data=None):
     return ["node", "--data", data or cluster.data(node), "--listen",
@@ -125,63 +104,10 @@ def one_directory(suite):
             holds(done.returncode > 0, "the exit code")
 
 
-@contextlib.contextmanager
-def small_disk():
-    """A file system of DISK_BYTES in memory; None where this user may not mount."""
-    path = tempfile.mkdtemp(prefix="daybook-disk-")
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "none", path],
-        capture_output=True, check=False).returncode == 0
-    try:
-        yield path if mounted else None
-    finally:
-        if mounted:
-            subprocess.run(["umount", path], check=True)
-        os.rmdir(path)
-
-
-def full_disk(suite):
-    """One node's disk has no more room: it says so and ends, and two go on."""
-    with small_disk() as disk:
-        if disk is None:
-            suite.note("no full disk: this user may not mount a file system")
-            return
-        with Cluster(harness.PORTS + 60, suite=suite) as cluster:
-            node = next(number for number in (1, 2, 3) if number != cluster.leader())
-            stop(cluster, node)
-            data = os.path.join(disk, "node")
-            shutil.copytree(cluster.data(node), data)
-            with Daybook(*node_arguments(cluster, node, data)) as process:
-                with suite.check("a node whose disk is full says so and ends, two go on"):
-                    cluster.until_equal()
-                    before = fill(cluster, 40)
-                    holds(process.wait(20) > 0, f"the exit code: {process.said()}")
-                    holds("errno 28" in process.said() or "No space" in process.said(),
-                          f"it says why: {process.said()}")
-                    before += fill(cluster, 8, "more")
-                    equal(len(replay(cluster.base, cluster.token)), before, "the events")
-                with suite.check("it starts on the full disk or says why it does not"):
-                    start_on_full_disk(cluster, node, data)
-
-
-def start_on_full_disk(cluster, node, data):
-    with Daybook(*node_arguments(cluster, node, data)) as process:
-        def decided():
-            return not is_running(process.pid) or "linked" in process.said()
-        until(decided, 20, "it ends or joins")
-        if is_running(process.pid):
-            with contextlib.suppress(AssertionError):
-                process.wait(3)
-        code = process.process.poll()
-        holds(code is None or code > 0, f"the exit code {code}: {process.said()}")
-        holds(code is None or "errno 28" in process.said(), f"it says why: {process.said()}")
-
-
 def main():
     suite = Suite()
     power_cuts(suite)
     one_directory(suite)
-    full_disk(suite)
     return suite.finish()
 
 
