@@ -105,7 +105,7 @@ enum JSONScanner {
         }
     }
 
-    /// The UTF-16 code unit of the `\uXXXX` at `offset`.
+    /// The UTF-16 code unit of the four-digit escape at `offset` (RFC 8259 section 7).
     private static func codeUnit(
         _ bytes: Span<UInt8>, at offset: Int, end: Int
     ) throws(JSONDefect) -> UInt32 {

@@ -79,6 +79,8 @@ def until(condition, seconds, what, pause=0.02):
             return found
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {what}")
+        # Between two looks at other processes, which cannot wake this one. How long it is decides
+        # nothing: the condition does, or the deadline.
         time.sleep(pause)
 
 
