@@ -152,10 +152,13 @@ package struct Maintainer<D: Disk> {
     private mutating func install(
         _ next: Manifest, _ state: StateTableFile
     ) throws(ReadFailure) {
+        // Those alone that were asked for: beside a segment that this node has, an attempt that was
+        // given up may have left a part.
+        let fetched = next.segments.filter { !manifest.names($0) }
         var next = next
         next.beginTakeover(from: manifest)
         try onDisk { disk throws(DiskError) in
-            try FetchedFiles.verify(next.segments, on: disk)
+            try FetchedFiles.verify(fetched, on: disk)
             try state.store(on: disk)
             try next.store(on: disk, hash)
         }

@@ -11,7 +11,6 @@ struct Fetcher {
     static let window = 8
     /// What one answer is taken to weigh before it comes.
     static let answerBytes = 64 * 1_024
-    static let answerNanoseconds: UInt64 = 2_000_000_000
     /// How long an item that no peer has is left alone.
     static let pauseNanoseconds: UInt64 = 1_000_000_000
 
@@ -28,6 +27,8 @@ struct Fetcher {
 
     /// Bytes in a second.
     private let rate: UInt64
+    /// In this time a peer that lives has answered.
+    private let answerNanoseconds: UInt64
     private var waiting: [Wanted] = []
     private var flying: [Wanted] = []
     /// Peers that did not answer in time and have not been heard since: they are asked when nobody
@@ -39,15 +40,23 @@ struct Fetcher {
 
     /// `seed` begins the numbers of the questions: answers to those of an earlier life are known by
     /// it.
-    init(bytesPerSecond rate: UInt64, seed: UInt64) {
+    init(bytesPerSecond rate: UInt64, answerNanoseconds: UInt64, seed: UInt64) {
         self.rate = rate
+        self.answerNanoseconds = answerNanoseconds
         nextID = seed
         allowance = UInt64(Self.window * Self.answerBytes)
     }
 
     var isIdle: Bool { waiting.isEmpty && flying.isEmpty }
-    /// Items that no peer had when they were last asked.
-    var missingCount: Int { waiting.count { $0.tried == 0 && $0.time > .zero } }
+    /// Whether no peer had a state table, or a piece of one of these segments, when they were last
+    /// asked.
+    func missesInstallation(_ segments: [SegmentName]) -> Bool {
+        waiting.contains { wanted in
+            guard wanted.tried == 0, wanted.time > .zero else { return false }
+            if case .stateTable = wanted.item { return true }
+            return wanted.item.segment.map(segments.contains) ?? false
+        }
+    }
 
     mutating func want(_ item: FetchItem, from peers: [NodeID]) {
         guard !peers.isEmpty else { return }
@@ -64,6 +73,12 @@ struct Fetcher {
     mutating func forget(_ name: SegmentName) {
         waiting.removeAll { $0.item.segment == name }
         flying.removeAll { $0.item.segment == name }
+    }
+
+    /// Forgets the state tables that were asked for.
+    mutating func forgetStateTables() {
+        waiting.removeAll { $0.item.isStateTable }
+        flying.removeAll { $0.item.isStateTable }
     }
 
     /// When `turn` has something to do.
@@ -100,7 +115,7 @@ struct Fetcher {
             }
             wanted.id = nextID
             nextID &+= 1
-            wanted.time = now.advanced(byNanoseconds: Self.answerNanoseconds)
+            wanted.time = now.advanced(byNanoseconds: answerNanoseconds)
             allowance -= UInt64(Self.answerBytes)
             ask(wanted.peers[0], Fetch(id: wanted.id, item: wanted.item))
             flying.append(wanted)
@@ -154,6 +169,10 @@ struct Fetcher {
 }
 
 extension FetchItem {
+    fileprivate var isStateTable: Bool {
+        if case .stateTable = self { true } else { false }
+    }
+
     /// Of the archive; nil for other items.
     fileprivate var segment: SegmentName? {
         switch self {

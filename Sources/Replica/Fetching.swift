@@ -39,6 +39,7 @@ extension Replica {
 
     mutating func sendFetches(now: Instant, into outcome: inout ReplicaOutcome) {
         guard !fetcher.isIdle else { return }
+        if fetcher.missesInstallation(transfers.map(\.name)) { abandonInstallation() }
         var sent: [(NodeID, Fetch)] = []
         fetcher.turn(now: now) { sent.append(($0, $1)) }
         for (peer, fetch) in sent {

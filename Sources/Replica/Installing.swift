@@ -94,6 +94,19 @@ extension Replica {
         return true
     }
 
+    /// No peer has a piece any more: its archive went on meanwhile. What is fetched stays on the
+    /// disk; the leader's next hint begins again, with the manifest as it is then.
+    mutating func abandonInstallation() {
+        switch installation?.phase {
+        case .state, .segments: break
+        case nil, .manifest, .outputs, .swapping: return
+        }
+        installation = nil
+        for transfer in transfers { fetcher.forget(transfer.name) }
+        transfers.removeAll()
+        fetcher.forgetStateTables()
+    }
+
     // MARK: Outputs of compactions
 
     /// Asks a peer for what compactions made that this node cannot make any more: its inputs are
@@ -145,10 +158,7 @@ extension Replica {
         }
         installation.phase = .segments(manifest, StateTableFile(seal: seal, bytes: bytes))
         self.installation = installation
-        let own = catalogue.archive.segments
-        for segment in manifest.segments {
-            let known = catalogue.archive.place(holding: segment.firstIndex).map { own[$0] }
-            if known?.firstIndex == segment.firstIndex, known?.digest == segment.digest { continue }
+        for segment in manifest.segments where !catalogue.archive.names(segment) {
             transfer(segment, to: FetchedFiles.name(of: segment), installation.leader)
         }
         return true

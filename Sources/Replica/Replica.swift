@@ -129,7 +129,9 @@ package struct Replica {
         self.source = source
         self.index = index
         salts = KeyStream(key: key)
-        fetcher = Fetcher(bytesPerSecond: settings.fetchBytesPerSecond, seed: seed)
+        fetcher = Fetcher(
+            bytesPerSecond: settings.fetchBytesPerSecond,
+            answerNanoseconds: settings.consensus.electionTimeoutNanoseconds, seed: seed)
         scrub = Scrub(settings, seed: seed, now: now)
         repairs.found = recovered.missing.map(\.firstIndex)
         ledger = try Self.ledger(recovered, source, index)

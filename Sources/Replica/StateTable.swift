@@ -34,10 +34,12 @@ package enum StateTable {
                 Identifier(bytes, at: try cursor.take(Identifier.encodedSize).lowerBound)
                     == clusterID
             else { throw ByteDefect(offset: place) }
-            let ledger = try Ledger(
+            var ledger = try Ledger(
                 state: &cursor, bytes, seed: index?.seed ?? RevisionKey.Seed(0), archive: index)
             try cursor.finish()
             guard ledger.applied == file.seal else { throw ByteDefect(offset: cursor.offset) }
+            // The table names the one before it; the next one will name this.
+            ledger.wroteStateTable(StateTableFile.digest(of: file.bytes, SHA256()))
             return ledger
         } catch {
             throw .storage("the state table of entry \(file.seal) is not readable: \(error)")

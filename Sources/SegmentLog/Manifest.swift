@@ -94,6 +94,13 @@ package struct Manifest: Equatable, Sendable {
         return segments.firstPosition { $0.firstIndex > index } - 1
     }
 
+    /// Whether the segment is in this archive too, with the same bytes.
+    package func names(_ segment: SegmentDescriptor) -> Bool {
+        guard let place = place(holding: segment.firstIndex) else { return false }
+        return segments[place].firstIndex == segment.firstIndex
+            && segments[place].digest == segment.digest
+    }
+
     /// The place in `segments` of the one that holds the event.
     package func place(holding sequence: Sequence) -> Int? {
         guard sequence < nextSequence else { return nil }

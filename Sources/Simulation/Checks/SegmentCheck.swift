@@ -1,7 +1,7 @@
 package import Records
 package import SegmentLog
 
-/// Sealed segments are the same bytes on every replica.
+/// Sealed segments are the same bytes on every replica, and so is the state at their ends.
 package enum SegmentCheck {
     package static func check(
         _ logs: [(node: NodeID, log: Catalogue, disk: SimulatedDisk)]
@@ -18,6 +18,20 @@ package enum SegmentCheck {
             for other in logs.dropFirst() where other.disk.contents(of: name) != bytes {
                 throw Violation("\(name) differs on nodes \(first.node) and \(other.node)")
             }
+        }
+        for other in logs.dropFirst() {
+            try checkStates(of: first.log.archive, first.node, other.log.archive, other.node)
+        }
+    }
+
+    /// What two manifests say of the segments that both have.
+    private static func checkStates(
+        of archive: Manifest, _ node: NodeID, _ other: Manifest, _ otherNode: NodeID
+    ) throws(Violation) {
+        for (mine, theirs) in zip(archive.segments, other.segments)
+        where mine.stateTable != theirs.stateTable {
+            throw Violation(
+                "the state at \(mine.lastIndex) differs on nodes \(node) and \(otherNode)")
         }
     }
 }

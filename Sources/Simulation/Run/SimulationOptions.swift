@@ -95,7 +95,7 @@ package struct SimulationOptions: Equatable, Sendable {
         // Last, so that what seeds were before there were transfers they still are.
         if random.chance(50) { faults.append(.transfer) }
         if random.chance(50) { faults.append(.rot) }
-        heldSegments = random.pick([16, 64, 1_000, 1_000_000])
+        heldSegments = random.pick([0, 1, 4, 1_000_000])
         if adversary { (maxEntriesPerAppend, maxInflightBytes) = (1, 1) }
     }
 
