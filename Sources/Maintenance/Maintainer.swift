@@ -44,8 +44,10 @@ package struct Maintainer<D: Disk> {
         case .storeState(let state):
             try onDisk { disk throws(DiskError) in try state.store(on: disk) }
             return .done
-        case .survey(let file, let digests):
-            return .surveyed(file: file, bad: try survey(file, digests))
+        case .survey(let file, let digests, let isResumed):
+            let bad = try survey(file, digests)
+            if isResumed { try rewrite(file, digests, except: bad) }
+            return .surveyed(file: file, bad: bad)
         case .store(let file, let offset, let bytes):
             try onDisk { disk throws(DiskError) in
                 if try disk.byteCount(of: file) == nil { try disk.create(file, byteCount: 0) }
@@ -142,6 +144,19 @@ package struct Maintainer<D: Disk> {
             }
         }
         return bad
+    }
+
+    /// The same bytes again, through to the disk.
+    private func rewrite(
+        _ file: String, _ digests: ChunkDigests, except bad: [Int]
+    ) throws(ReadFailure) {
+        try onDisk { disk throws(DiskError) in
+            for number in digests.chunks.indices where !bad.contains(number) {
+                let range = digests.range(of: number)
+                let bytes = try disk.read(file, at: range.lowerBound, count: range.count)
+                try disk.write([bytes], to: file, at: range.lowerBound)
+            }
+        }
     }
 
     /// Takes over a peer's archive (Raft paper section 7, with files in place of a snapshot).

@@ -10,7 +10,10 @@ package enum MaintenanceTask: Equatable, Sendable {
     /// A state table of an archived segment is written again: it was not whole.
     case storeState(StateTableFile)
     /// Which chunks of the file are not what they should be.
-    case survey(file: String, ChunkDigests)
+    ///
+    /// `isResumed`: good ones may be what another process was writing when it was killed, in the
+    /// page cache and not on the disk; they are written again.
+    case survey(file: String, ChunkDigests, isResumed: Bool)
     /// Verified bytes of an archived segment; the file is made when it is not there.
     case store(file: String, offset: Int, [UInt8])
     /// The archive of a peer takes the place of this node's log: its segments are on this disk

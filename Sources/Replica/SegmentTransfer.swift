@@ -48,7 +48,7 @@ struct SegmentTransfer {
                 found.root(hash) == segment.digest
             else { return false }
             digests = found
-            maintenance.append(.survey(file: file, found))
+            maintenance.append(.survey(file: file, found, isResumed: file != segment.file))
             return true
         case .chunk(_, let number):
             guard let digests, Int(number) < digests.chunks.count else { return false }
@@ -75,6 +75,6 @@ struct SegmentTransfer {
     mutating func stored(_ maintenance: inout [MaintenanceTask]) {
         outstanding -= 1
         guard outstanding == 0, let digests else { return }
-        maintenance.append(.survey(file: file, digests))
+        maintenance.append(.survey(file: file, digests, isResumed: false))
     }
 }

@@ -13,7 +13,7 @@ struct SimulationTests {
     }
 
     /// Seeds that were violated once; cluster/TRACK_RECORD.md says by what.
-    @Test(arguments: [97, 210, 320, 363, 459] as [UInt64])
+    @Test(arguments: [97, 210, 278, 281, 320, 363, 459, 738] as [UInt64])
     func `seeds that found a bug hold`(seed: UInt64) throws {
         #expect(try SeedRun(seed: seed).violation == nil)
     }
