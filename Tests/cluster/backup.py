@@ -11,11 +11,11 @@ import sys
 import tempfile
 
 import harness
+from files import fill, flip, small_disk
 from harness import BINARY, Cluster, Daybook, Suite, until
 from load import Load, account_for
 from segments import daybook, listed, read_log
-from storage import fill, flip, small_disk
-from wire import CREATE, ask, bearer, equal, event, holds, json_lines, post, replay
+from wire import CREATE, ask, bearer, equal, event, holds, post, replay
 
 
 def backup(cluster, directory, expected=0):

@@ -11,9 +11,9 @@ import sys
 import tempfile
 
 import harness
+from files import fill, flip, stop
 from harness import BINARY, ROOT, Cluster, Suite, is_running, until
 from load import Load
-from storage import fill, flip, stop
 from wire import CREATE, ask, bearer, equal, event, holds, json_lines, post
 
 sys.path.insert(0, os.path.join(ROOT, "tools"))

@@ -5,24 +5,18 @@ Loss of unsynced writes is the simulator's subject; here real files are written 
 """
 
 import os
-import re
 import signal
 import subprocess
 import sys
 import tempfile
 
 import harness
+from files import segments
 from harness import BINARY, Cluster, Daybook, Suite, is_running, until
 from load import Load, account_for
 from wire import CREATE, equal, event, holds, post, replay
 
 POWER_CUTS = 5
-
-
-def segments(directory):
-    """Paths of the segments that hold entries, in order."""
-    return [os.path.join(directory, name) for name in sorted(os.listdir(directory))
-            if re.fullmatch(r"[0-9]{20}\.segment", name)]
 
 
 def power_cuts(suite):
@@ -64,20 +58,6 @@ def cut_torn_tail(cluster):
     log = cluster.log(node)
     holds("cut a torn write" in log, "the log says that it cut")
     holds(os.path.basename(path) in log, "the log names the file")
-
-
-def flip(path, offset):
-    with open(path, "r+b") as file:
-        file.seek(offset)
-        byte = file.read(1)[0]
-        file.seek(offset)
-        file.write(bytes([byte ^ 0x10]))
-
-
-
-def node_arguments(cluster, node, data=None):
-    return ["node", "--data", data or cluster.data(node), "--listen",
-            f"127.0.0.1:{cluster.base + node}", "--election-timeout-ms", "500"]
 
 
 def one_directory(suite):
