@@ -1,7 +1,7 @@
 package import Bytes
 package import Records
 
-/// What a node says of its disk, to gateways in its status and to its peers by itself.
+/// What a node says of its disk, to gateways in its status and to its peers once a second.
 package struct DiskSpace: Equatable, Sendable {
     /// Bytes that may still be written.
     package var free: UInt64
@@ -31,30 +31,6 @@ package struct DiskSpace: Equatable, Sendable {
         payload.append(littleEndian: free)
         payload.append(littleEndian: total)
         payload.append(littleEndian: watermark)
-    }
-}
-
-/// What a node tells its peers of itself once a second.
-package struct NodeHealth: Equatable, Sendable {
-    package let disk: DiskSpace
-    /// Its wall clock when it said so.
-    package let wall: Timestamp
-
-    package init(disk: DiskSpace, wall: Timestamp) {
-        self.disk = disk
-        self.wall = wall
-    }
-
-    package init(_ payload: Range<Int>, _ bytes: Span<UInt8>) throws(ByteDefect) {
-        var cursor = ByteCursor(payload)
-        disk = try DiskSpace(&cursor, bytes)
-        wall = Timestamp(microseconds: try cursor.integer(bytes))
-        try cursor.finish()
-    }
-
-    package func append(to payload: inout [UInt8]) {
-        disk.append(to: &payload)
-        payload.append(littleEndian: wall.microseconds)
     }
 }
 

@@ -73,10 +73,9 @@ extension Replica {
         }
         guard now >= disks.healthDeadline else { return }
         disks.healthDeadline = now.advanced(byNanoseconds: DiskWatch.periodNanoseconds)
-        let health = NodeHealth(disk: disks.own, wall: wall)
         for member in members where member.id != identity.nodeID {
             outcome.send(to: .peer(member.id)) { bytes in
-                Frame.append(.nodeHealth, to: &bytes) { health.append(to: &$0) }
+                Frame.append(.nodeHealth, to: &bytes) { disks.own.append(to: &$0) }
             }
         }
         if disks.own.isLow { yieldLeadership(now: now, wall: wall, into: &outcome) }

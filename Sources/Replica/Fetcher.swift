@@ -63,12 +63,6 @@ struct Fetcher {
         waiting.append(Wanted(item: item, peers: peers))
     }
 
-    /// Forgets everything that was asked for.
-    mutating func clear() {
-        waiting.removeAll()
-        flying.removeAll()
-    }
-
     /// Forgets what was asked for of a segment.
     mutating func forget(_ name: SegmentName) {
         waiting.removeAll { $0.item.segment == name }

@@ -1,3 +1,4 @@
+import Bytes
 package import Consensus
 import Crypto
 package import EventIndex
@@ -223,7 +224,10 @@ package struct Replica {
         var received: ConsensusFrames.Received
         do {
             if kind == .nodeHealth {
-                return disks.note(try NodeHealth(payload, bytes).disk, of: peer, now: now)
+                var cursor = ByteCursor(payload)
+                let disk = try DiskSpace(&cursor, bytes)
+                try cursor.finish()
+                return disks.note(disk, of: peer, now: now)
             }
             received = try ConsensusFrames.read(kind, payload, bytes)
             if installation?.isSwapping == true

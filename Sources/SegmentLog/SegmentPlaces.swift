@@ -157,17 +157,6 @@ package final class ArchiveReader<D: Disk> {
         return digests
     }
 
-    /// The entry with `index` of the archive.
-    package func entry(
-        at index: LogIndex, in manifest: Manifest
-    ) throws(ReadFailure) -> Entry {
-        guard let place = manifest.place(holding: index) else {
-            preconditionFailure("entry \(index) is not archived")
-        }
-        let places = try places(of: place, in: manifest)
-        return try reader.read(places.place(of: index, term: manifest.term(at: index)))
-    }
-
     private func walk(
         _ segment: SegmentDescriptor, after previous: SegmentDescriptor?
     ) throws(ReadFailure) -> SegmentCatalogue {

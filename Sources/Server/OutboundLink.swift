@@ -43,6 +43,23 @@ final class OutboundLink {
         state = .waiting(until: .zero)
     }
 
+    /// When something is due that no readiness tells.
+    var nextAttempt: Instant {
+        if case .waiting(let until) = state { return until }
+        return openingDeadline ?? Instant(nanoseconds: .max)
+    }
+
+    /// The connection of an attempt that is to be given up; nil when there is none.
+    func overdueToken(now: Instant) -> UInt64? {
+        guard let openingDeadline, openingDeadline <= now else { return nil }
+        return anyConnection?.token
+    }
+
+    /// Whether it is time to connect.
+    func isDue(now: Instant) -> Bool {
+        if case .waiting(let until) = state { until <= now } else { false }
+    }
+
     /// The open connection, if messages can be sent.
     var connection: FrameConnection? {
         if case .open(let connection) = state { connection } else { nil }

@@ -254,8 +254,8 @@ struct ScriptedNode {
         }
     }
 
-    /// The text of the answers to queries.
-    mutating func texts() throws -> [(outcome: RowsHead.Outcome, lines: [String])] {
+    /// The reader does what it was handed.
+    private mutating func runReads() {
         for job in reads {
             var bytes: [UInt8] = []
             if let failed = job.run(ArchiveSource(disk: disk), leaf: &leaf, into: &bytes) {
@@ -266,6 +266,11 @@ struct ScriptedNode {
             }
         }
         reads = []
+    }
+
+    /// The text of the answers to queries.
+    mutating func texts() throws -> [(outcome: RowsHead.Outcome, lines: [String])] {
+        runReads()
         return try take(.rows).map { payload in
             var range = 0..<0
             let head = try RowsHead(0..<payload.count, payload.span, rows: &range)
@@ -275,16 +280,7 @@ struct ScriptedNode {
     }
 
     mutating func rows() throws -> [(head: RowsHead, rows: [History.Row])] {
-        for job in reads {
-            var bytes: [UInt8] = []
-            if let failed = job.run(ArchiveSource(disk: disk), leaf: &leaf, into: &bytes) {
-                replica.readFailed(failed, now: now, into: &outcome)
-                turn()
-            } else {
-                sent.append((.client(job.client), bytes))
-            }
-        }
-        reads = []
+        runReads()
         return try take(.rows).map { payload in
             var range = 0..<0
             let head = try RowsHead(0..<payload.count, payload.span, rows: &range)

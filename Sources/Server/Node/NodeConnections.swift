@@ -180,24 +180,14 @@ extension NodeServer {
 
     /// When the next link may be tried again.
     func nextLinkAttempt() -> Instant {
-        var earliest = Instant(nanoseconds: .max)
-        for link in links {
-            if case .waiting(let until) = link.state { earliest = min(earliest, until) }
-            if let deadline = link.openingDeadline { earliest = min(earliest, deadline) }
-        }
-        return earliest
+        links.reduce(Instant(nanoseconds: .max)) { min($0, $1.nextAttempt) }
     }
 
     /// Begins to connect to the peers whose time has come.
     func openLinks(now: Instant) {
         for link in links {
-            if let deadline = link.openingDeadline, deadline <= now,
-                let connection = link.anyConnection
-            {
-                drop(connection.token, now: now)
-            }
-            guard case .waiting(let until) = link.state, until <= now else { continue }
-            link.connect(token: takeToken(), poller: poller, now: now)
+            if let overdue = link.overdueToken(now: now) { drop(overdue, now: now) }
+            if link.isDue(now: now) { link.connect(token: takeToken(), poller: poller, now: now) }
         }
     }
 

@@ -219,13 +219,8 @@ final class RepairServer {
 
     private func openLinks(now: Instant) {
         for link in links {
-            if let deadline = link.openingDeadline, deadline <= now,
-                let connection = link.anyConnection
-            {
-                drop(connection.token, now: now)
-            }
-            guard case .waiting(let until) = link.state, until <= now else { continue }
-            link.connect(token: takeToken(), poller: poller, now: now)
+            if let overdue = link.overdueToken(now: now) { drop(overdue, now: now) }
+            if link.isDue(now: now) { link.connect(token: takeToken(), poller: poller, now: now) }
         }
     }
 
@@ -240,12 +235,6 @@ final class RepairServer {
 }
 
 extension OutboundLink {
-    /// When something is due that no readiness tells.
-    fileprivate var nextAttempt: Instant {
-        if case .waiting(let until) = state { return until }
-        return openingDeadline ?? Instant(nanoseconds: .max)
-    }
-
     /// Goes on with an attempt to connect, or writes what waits. False when the connection is over.
     fileprivate func advance(
         _ event: Readiness, _ own: Handshake, _ poller: Poller

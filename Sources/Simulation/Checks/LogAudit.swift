@@ -1,6 +1,7 @@
 package import Bytes
 import Crypto
 package import Records
+import Replica
 package import SegmentLog
 
 /// The events of one node's committed log, read back from its disk.
@@ -26,8 +27,7 @@ package struct LogAudit {
 
     /// Reads all entries of `log`. Throws when one is damaged, or sequences have a gap.
     package init(of log: Catalogue, on disk: SimulatedDisk) throws {
-        let reader = LogReader(disk: disk)
-        let archive = ArchiveReader(disk: disk)
+        let source = ArchiveSource(disk: disk)
         var leaf = Leaf(hash: SHA256())
         var index = LogIndex(1)
         while index <= log.lastIndex {
@@ -35,9 +35,9 @@ package struct LogAudit {
             do {
                 entry =
                     if let place = log.place(of: index) {
-                        try reader.read(place)
+                        try source.entry(at: place)
                     } else {
-                        try archive.entry(at: index, in: log.archive)
+                        try source.archivedEntry(at: index, in: log.archive)
                     }
             } catch {
                 throw Violation("entry \(index) cannot be read: \(error)")
