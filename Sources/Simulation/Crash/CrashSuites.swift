@@ -17,7 +17,7 @@ package struct CrashSuite: Sendable {
     }
 
     /// Compactions and erasures of a whole node: one seed in a hundred, for each takes
-    /// minutes.
+    /// seconds.
     package static let compaction = CrashSuite(name: "compaction") { seed in
         guard seed.isMultiple(of: 100) else { return CrashCounts() }
         var explorer = CrashExplorer(CompactionCrashScript(seed: seed), seed: seed, variants: 2)
