@@ -133,7 +133,7 @@ class Clients:
                 else:
                     self.fail(f"{posted['unique_id']}: {told}")
             waiting = left
-            self.again(0.01)
+            self.stopping.wait(0.01)
         return None
 
     # Reading

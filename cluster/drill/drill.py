@@ -180,13 +180,13 @@ def enter(arguments, directory):
          "--kill-child=KILL", "--mount-proc", sys.executable, os.path.join(HERE, "drill.py"),
          *arguments, "--inside", directory], stdin=subprocess.DEVNULL, start_new_session=True)
 
-    def end(number, _):
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    try:
+        return child.wait()
+    finally:
         child.kill()
         child.wait()
-        sys.exit(128 + number)
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, end)
-    return child.wait()
 
 
 def tidy_up(directory, keep):
