@@ -13,9 +13,20 @@ final class AcceptedConnection {
     }
 
     let connection: FrameConnection
+    /// The other end is in this process.
+    let isInside: Bool
     var role = Role.unknown
 
-    init(_ connection: FrameConnection) { self.connection = connection }
+    init(_ connection: FrameConnection, isInside: Bool = false) {
+        self.connection = connection
+        self.isInside = isInside
+    }
+
+    /// Why who said `hello` is not let in.
+    func objection(to hello: Handshake, _ own: Handshake, _ security: PeerSecurity) -> String? {
+        if let reason = own.objection(to: hello) { return reason }
+        return isInside ? nil : security.objection(connection.socket, to: hello)
+    }
 }
 
 extension NodeServer {
@@ -24,7 +35,7 @@ extension NodeServer {
 
     /// Takes over the other end of a connection inside this process.
     package func adopt(_ socket: consuming StreamSocket) throws {
-        try accept(socket)
+        try take(socket, isInside: true)
     }
 
     func takeToken() -> UInt64 {
@@ -37,7 +48,7 @@ extension NodeServer {
         while true {
             do {
                 guard let socket = try listener.socket.accept() else { return }
-                try accept(socket)
+                try take(try security.accepting(socket), isInside: false)
             } catch {
                 log.write(.warning, "accept failed", [("why", "\(error)")])
                 return listener.pause(poller, token: Self.listenToken, now: now)
@@ -45,10 +56,10 @@ extension NodeServer {
         }
     }
 
-    private func accept(_ socket: consuming StreamSocket) throws(SystemError) {
+    private func take(_ socket: consuming StreamSocket, isInside: Bool) throws(SystemError) {
         let connection = try FrameConnection(
             socket: socket, token: takeToken(), isConnecting: false, poller: poller)
-        accepted[connection.token] = AcceptedConnection(connection)
+        accepted[connection.token] = AcceptedConnection(connection, isInside: isInside)
     }
 
     /// The client's connection; nil when it is gone, or closed now for taking too little.
@@ -69,7 +80,7 @@ extension NodeServer {
                 return drop(event.token, now: now)
             }
             guard event.isReadable else { return }
-            let isOpen = connection.read()
+            let isOpen = connection.read(poller)
             let isSound = takeFrames(of: found, now: now)
             if !isOpen || !isSound { drop(event.token, now: now) }
         } else if let link = links.first(where: { $0.anyConnection?.token == event.token }) {
@@ -135,7 +146,7 @@ extension NodeServer {
             log.write(.warning, "refused a connection", [("from", name), ("why", "no handshake")])
             return false
         }
-        var objection = handshake.objection(to: hello)
+        var objection = found.objection(to: hello, handshake, security)
         if objection == nil, hello.role == .node, let node = hello.node,
             !replica.members.contains(where: { $0.id == node })
         {
@@ -202,7 +213,7 @@ extension NodeServer {
                 return drop(event.token, now: now)
             }
             guard event.isReadable else { return }
-            let isOpen = connection.read()
+            let isOpen = connection.read(poller)
             if !takeFrames(of: link, connection, now: now) || !isOpen {
                 drop(event.token, now: now)
             }
@@ -217,7 +228,7 @@ extension NodeServer {
                 switch kind {
                 case .welcome:
                     let welcome = try Handshake(payload, connection.frames.bytes.span)
-                    if let why = link.objection(to: welcome, handshake) {
+                    if let why = link.objection(to: welcome, on: connection, handshake) {
                         noteRefusal(link, why)
                         return false
                     }

@@ -24,6 +24,7 @@ package struct NodeConfiguration: Sendable {
     /// No port is opened; the connections are those that are handed over.
     package var inProcess = false
     package var settings = ReplicaSettings()
+    package var security = PeerSecurity.plain
 
     package init(directory: String) { self.directory = directory }
 }
@@ -46,6 +47,7 @@ package final class NodeServer {
     let poller: Poller
     let inbox: Mailbox<Message>
     let handshake: Handshake
+    let security: PeerSecurity
     let listener: Listener?
     let logThread: LogThread
     let reader: ReaderThread
@@ -71,6 +73,7 @@ package final class NodeServer {
     package init(_ configuration: NodeConfiguration) throws {
         lock = try NodeDirectory.lock(configuration.directory)
         disk = try DirectoryDisk(path: configuration.directory)
+        security = configuration.security
         let recovered = try NodeDirectory.recover(
             configuration.directory, settings: configuration.settings.log)
         log = ServerLog(source: "node-\(recovered.identity.nodeID)")
@@ -122,11 +125,13 @@ package final class NodeServer {
                 throw NodeFailure(
                     "node \(recovered.identity.nodeID) is no member, and no --listen is given")
             }
+            try security.check(address)
             listener = try Listener(address)
             log.write(.info, "listens", [("address", address)])
         }
         links = replica.members.filter { $0.id != recovered.identity.nodeID }.map {
-            OutboundLink(peer: $0.id, address: $0.address)
+            OutboundLink(
+                peer: $0.id, address: $0.address, security: configuration.security)
         }
         try watchAll()
     }
