@@ -8,7 +8,8 @@ package import SegmentLog
 package enum StateTable {
     /// "DAYBKSTA"
     private static let magic: UInt64 = 0x4154_534b_4259_4144
-    private static let format: UInt32 = 1
+    /// Of what is written. Tables of format 1 end before the members.
+    private static let format: UInt32 = 2
 
     package static func encode(_ ledger: Ledger, clusterID: Identifier) -> [UInt8] {
         var bytes: [UInt8] = []
@@ -28,14 +29,18 @@ package enum StateTable {
         do {
             var cursor = ByteCursor(0..<bytes.count)
             let place = cursor.offset
-            guard try cursor.integer(bytes, as: UInt64.self) == magic,
-                try cursor.integer(bytes, as: UInt32.self) == format,
+            guard try cursor.integer(bytes, as: UInt64.self) == magic else {
+                throw ByteDefect(offset: place)
+            }
+            let found = try cursor.integer(bytes, as: UInt32.self)
+            guard (1...format).contains(found),
                 try cursor.integer(bytes, as: UInt32.self) == 0,
                 Identifier(bytes, at: try cursor.take(Identifier.encodedSize).lowerBound)
                     == clusterID
             else { throw ByteDefect(offset: place) }
             var ledger = try Ledger(
-                state: &cursor, bytes, seed: index?.seed ?? RevisionKey.Seed(0), archive: index)
+                state: &cursor, bytes, seed: index?.seed ?? RevisionKey.Seed(0), archive: index,
+                hasMembers: found > 1)
             try cursor.finish()
             guard ledger.applied == file.seal else { throw ByteDefect(offset: cursor.offset) }
             // The table names the one before it; the next one will name this.
@@ -48,20 +53,53 @@ package enum StateTable {
 }
 
 extension Replica {
-    /// The members as the newest state table names them, or the genesis.
+    /// The members as what can be read of the log names them: its newest entry about them, the
+    /// newest state table, or the genesis.
     package static func members(
         of recovered: Recovered, _ source: any EntrySource
-    ) throws(ReplicaFailure) -> [Member] {
+    ) throws(ReplicaFailure) -> [Membership.Row] {
+        var list = MemberList()
+        var applied = LogIndex(1)
         if let state = recovered.state {
             let ledger = try StateTable.decode(
                 state, clusterID: recovered.identity.clusterID, index: nil)
-            return ledger.genesis?.members ?? []
+            list = ledger.membership
+            applied = ledger.applied
+        } else if let place = recovered.catalogue.place(of: applied) {
+            do {
+                list = MemberList(founding: try Genesis(try source.entry(at: place)))
+            } catch {
+                throw .ledger("\(error)")
+            }
         }
-        guard let place = recovered.catalogue.place(of: LogIndex(1)) else { return [] }
-        do {
-            return try Genesis(try source.entry(at: place)).members
-        } catch {
-            throw .ledger("\(error)")
+        let newer = try memberships(after: applied, in: recovered.catalogue, source)
+        return newer.last?.rows ?? list.rows
+    }
+
+    /// The entries behind `applied` that set the members.
+    static func memberships(
+        after applied: LogIndex, in catalogue: Catalogue, _ source: any EntrySource
+    ) throws(ReplicaFailure) -> [PendingMembers.Unapplied] {
+        var found: [PendingMembers.Unapplied] = []
+        var next = applied.next
+        while next <= catalogue.lastIndex {
+            let index = next
+            next = next.next
+            let entry: Entry
+            if let place = catalogue.place(of: index) {
+                guard catalogue.header(at: index)?.kind == .membership else { continue }
+                entry = try source.entry(at: place)
+            } else {
+                // Only where the newest state tables are lost: all of it is read again anyway.
+                entry = try source.archivedEntry(at: index, in: catalogue.archive)
+            }
+            do {
+                guard let rows = try entry.membership()?.members else { continue }
+                found.append(.init(index: index, rows: rows))
+            } catch {
+                throw .ledger("the members of entry \(index) are malformed")
+            }
         }
+        return found
     }
 }

@@ -27,6 +27,7 @@ enum ParameterName: String, CaseIterable {
     case policy
     case dryRun = "dry_run"
     case from
+    case address
 }
 
 /// What a request holds of one parameter.
