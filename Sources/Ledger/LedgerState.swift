@@ -24,8 +24,8 @@ extension Ledger {
     /// there, or further; `seed` is that of their keys. Without `hasMembers` the state is of a time
     /// when members were those of the genesis.
     package init(
-        state cursor: inout ByteCursor, _ bytes: Span<UInt8>, seed: RevisionKey.Seed,
-        archive: (any ArchivedRevisions)?, hasMembers: Bool = true
+        state cursor: inout ByteCursor, _ bytes: Span<UInt8>, directory format: Directory.Format,
+        seed: RevisionKey.Seed, archive: (any ArchivedRevisions)?, hasMembers: Bool = true
     ) throws(ByteDefect) {
         self.init(seed: seed, archive: archive)
         applied = LogIndex(try cursor.integer(bytes))
@@ -37,7 +37,7 @@ extension Ledger {
         begin(
             genesis,
             origin: Identifier(bytes, at: try cursor.take(Identifier.encodedSize).lowerBound))
-        directory = try Directory(&cursor, bytes)
+        directory = try Directory(&cursor, bytes, format: format)
         answers = try CommandAnswers(&cursor, bytes)
         retention = try Retention(&cursor, bytes)
         if hasMembers { membership = try MemberList(&cursor, bytes) }

@@ -22,6 +22,7 @@ package enum FrameKind: UInt8, Sendable {
     case query = 33
     case command = 34
     case clusterCommand = 35
+    case sessionUses = 36
     // From a node to a gateway or tool.
     case receipts = 48
     case rows = 49
@@ -29,6 +30,7 @@ package enum FrameKind: UInt8, Sendable {
     case status = 51
     case directory = 52
     case clusterAnswer = 53
+    case directoryChange = 54
 
     /// Whether it says what the sender has, or grants: it counts from a known disk only.
     package var isAnswer: Bool {
