@@ -1,4 +1,4 @@
-package import Bytes
+internal import Bytes
 package import Records
 
 /// What is to become of one member.

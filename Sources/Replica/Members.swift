@@ -1,8 +1,9 @@
 import Bytes
 import Consensus
 import Ledger
-package import PeerWire
+import PeerWire
 package import Records
+import SegmentLog
 
 // Members that come, vote and go (docs/internals/consensus.md has the core's part). The newest entry
 // in the log says who they are, committed or not; this leader proposes the next one when the core has

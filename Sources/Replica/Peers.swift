@@ -3,6 +3,7 @@ import Consensus
 import Ledger
 package import PeerWire
 package import Records
+import SegmentLog
 
 // Who may say what to this node. Requests are heard from every node of the cluster: this log may not
 // name the newest members yet, and a request does no harm. Answers count only from the disk that

@@ -98,7 +98,7 @@ package struct Replica {
     var transfer = PendingTransfer()
     var seals = PendingSeals()
     var pendingMembers = PendingMembers()
-    var serves = false
+    package internal(set) var serves = false
 
     // Reading.
     var queries: [PendingQuery] = []

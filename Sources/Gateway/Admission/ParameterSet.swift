@@ -188,6 +188,7 @@ struct ParameterSet {
         case .policy: 20
         case .dryRun: 21
         case .from: 22
+        case .address: 23
         }
     }
 }

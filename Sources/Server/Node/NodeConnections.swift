@@ -275,7 +275,8 @@ extension NodeServer {
                     replica.greeted(by: welcome)
                     log.write(.info, "linked", [("peer", "\(link.peer)")])
                 case .refusal:
-                    let refusal = HandshakeRefusal(payload, connection.frames.bytes.span)
+                    let bytes = connection.frames.bytes
+                    let refusal = HandshakeRefusal(payload, bytes.span)
                     noteRefusal(link, refusal.reason)
                     replica.refused(by: link.peer, refusal, into: &outcome)
                     return false
