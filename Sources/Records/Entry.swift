@@ -56,8 +56,9 @@ extension Entry {
     package func membership() throws(ByteDefect) -> Membership? {
         guard header.kind == .membership else { return nil }
         var cursor = ByteCursor(header.bodyRange)
-        guard case .membership(let membership) = try ControlPayload(
-            .membership, &cursor, bytes.span)
+        guard
+            case .membership(let membership) = try ControlPayload(
+                .membership, &cursor, bytes.span)
         else { throw ByteDefect(offset: header.bodyRange.lowerBound) }
         return membership
     }

@@ -83,7 +83,9 @@ extension Replica {
 
     /// Entries were applied.
     mutating func settleMembers() {
-        guard let first = pendingMembers.unapplied.first, first.index <= ledger.applied else { return }
+        guard let first = pendingMembers.unapplied.first, first.index <= ledger.applied else {
+            return
+        }
         pendingMembers.unapplied.removeAll { $0.index <= ledger.applied }
         pendingMembers.version += 1
         let rows = memberRows
@@ -266,7 +268,8 @@ extension Replica {
             guard known.role == .learner else { return .done }
             guard naming(known).incarnation != .unknown else {
                 return .refuse(
-                    .unreachable, lagText(id) + " It has not said which disk it has: is "
+                    .unreachable,
+                    lagText(id) + " It has not said which disk it has: is "
                         + "\(known.address) right, and does it run?", mayPass: true)
             }
             rows = rows.map {

@@ -17,7 +17,8 @@ struct Command: Sendable {
 /// All commands.
 enum CommandTable {
     static let commands: [Command] =
-        serverCommands + clientCommands + memberCommands + retentionCommands + segmentCommands + backupCommands + [
+        serverCommands + clientCommands + memberCommands + retentionCommands + segmentCommands
+        + backupCommands + [
             Command(
                 words: ["version"], summary: "print the version", flags: [.json],
                 examples: ["daybook version", "daybook version --json"], run: VersionCommand.run)

@@ -194,6 +194,10 @@ extension Cluster {
         self[id].failedReads += outcome.failedReads
         self[id].installs += outcome.installs
         if let hint = outcome.needsInstall { self[id].hint = hint }
+        // What came by entries meanwhile needs no install.
+        if let index = outcome.committed, let hint = self[id].hint, hint.base.index <= index {
+            self[id].hint = nil
+        }
         note(outcome, of: id)
         check(id, outcome)
         if let position = outcome.noOperation {

@@ -94,8 +94,9 @@ struct Scenario {
         case ("tick", 1): cluster.tick(numbers[0])
         case ("advance", 1): cluster.advance(milliseconds: UInt64(numbers[0]))
         case ("run", 1): cluster.run(milliseconds: UInt64(numbers[0]))
-        case ("propose", 1): cluster.propose(numbers[0])
-        case ("propose", 2): cluster.propose(numbers[0], byteCount: numbers[1])
+        case ("propose", 1...2):
+            guard cluster[numbers[0]].core.role == .leader else { return ["refused: not leading"] }
+            cluster.propose(numbers[0], byteCount: numbers.count == 2 ? numbers[1] : 100)
         case ("sync", 1): cluster.sync(numbers[0])
         case ("sync", 2): cluster.sync(numbers[0], count: numbers[1])
         case ("crash", 1): cluster.crash(numbers[0])

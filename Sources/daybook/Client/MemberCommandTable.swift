@@ -1,7 +1,8 @@
 extension CommandTable {
     static let memberCommands: [Command] = [
         Command(
-            words: ["member", "list"], summary: "show the cluster's members, as its leader sees them",
+            words: ["member", "list"],
+            summary: "show the cluster's members, as its leader sees them",
             flags: Flag.connection + [.json],
             examples: [
                 "daybook member list --token-file admin-token",
