@@ -90,6 +90,73 @@ struct ClusterCommandTests {
         #expect(author == TestGateway.administrator.row.id)
     }
 
+    private func admit(_ path: String, _ body: String?, _ token: String) -> Admission {
+        var gateway = TestGateway()
+        return gateway.admit(
+            TestRequest(
+                method: body == nil ? "GET" : "POST", target: "/v1/cluster/members" + path,
+                headers: [("Authorization", "Bearer \(token)")], body: Array((body ?? "").utf8))
+        ).admission
+    }
+
+    @Test(
+        arguments: [
+            ("", nil, ClusterCommand.Action.members),
+            (
+                "", "{\"node\":4,\"address\":\"n4.example:7401\"}",
+                .change(.add(NodeID(4), address: "n4.example:7401"))
+            ),
+            ("/promote", "{\"node\":4}", .change(.promote(NodeID(4)))),
+            ("/remove", "{\"node\":4}", .change(.remove(NodeID(4)))),
+        ] as [(String, String?, ClusterCommand.Action)])
+    func `only administrators ask for members and change them`(
+        path: String, body: String?, action: ClusterCommand.Action
+    ) {
+        guard case .cluster(action, _) = admit(path, body, TestGateway.administrator.text) else {
+            Issue.record("not admitted: \(path)")
+            return
+        }
+        guard case .answer(let answer) = admit(path, body, TestGateway.application.text) else {
+            Issue.record("admitted: \(path)")
+            return
+        }
+        #expect(answer.status == 403)
+    }
+
+    @Test(arguments: [
+        "{\"node\":4}", "{\"address\":\"a:1\"}", "{\"node\":4,\"address\":\"a\"}",
+        "{\"node\":4,\"address\":\":1\"}", "{\"node\":4,\"address\":\"a:0\"}",
+        "{\"node\":4,\"address\":\"a:70000\"}", "{\"node\":4,\"address\":\"a b:1\"}",
+        "{\"node\":4,\"address\":\"a:1,b:1\"}", "{\"node\":4,\"address\":7}",
+    ])
+    func `an address that cannot be one is refused before anybody tries it`(body: String) {
+        guard case .answer(let answer) = admit("", body, TestGateway.administrator.text) else {
+            Issue.record("admitted: \(body)")
+            return
+        }
+        #expect(answer.status == 400)
+    }
+
+    @Test func `a gateway follows the members, and sends again what went to one that is none`() {
+        var cluster = ScriptedCluster()
+        cluster.lead(1, term: 1)
+        ask(&cluster)
+        #expect(cluster.turn().map(\.node) == [1])
+        cluster.client.follow([NodeID(2), NodeID(4)])
+        #expect(cluster.client.nodes.map(\.id) == [NodeID(2), NodeID(4)])
+        cluster.lead(4, term: 2)
+        #expect(cluster.turn().map(\.node) == [4])
+    }
+
+    static let members: MemberReport = {
+        var learner = NodeStatus.Member(id: NodeID(4), address: "n4:1", durable: LogIndex(3))
+        learner.role = .learner
+        learner.incarnation = Identifier(high: 1, low: 0)
+        return MemberReport(
+            index: LogIndex(7), lastIndex: LogIndex(9),
+            members: [.init(id: NodeID(1), address: "n1:1", durable: LogIndex(9)), learner])
+    }()
+
     static let answers: [(ClusterReply.Outcome, status: Int, contains: String)] = [
         (.leads(NodeID(2), Term(5)), 200, "{\"leader\":2,\"term\":5,\"already\":true}"),
         (
@@ -102,6 +169,16 @@ struct ClusterCommandTests {
         (.refused(.unreachable, detail: "d"), 409, "member-unreachable"),
         (.refused(.lagging, detail: "d"), 409, "member-lags"),
         (.refused(.abandoned, detail: "d"), 409, "transfer-abandoned"),
+        (.refused(.alreadyMember, detail: "d"), 409, "already-member"),
+        (.refused(.lastVoter, detail: "d"), 409, "last-voter"),
+        (.refused(.losesQuorum, detail: "d"), 409, "would-lose-quorum"),
+        (.refused(.full, detail: "d"), 409, "too-many-members"),
+        (.members(members), 200, "{\"entry\":7,\"voters\":1,\"members\":[{\"id\":1,"),
+        (
+            .members(members), 200,
+            "\"member\":\"learner\",\"incarnation\":\"01000000000000000000000000000000\","
+                + "\"disk_went_back\":false,\"reachable\":false,\"durable_index\":3,\"lag_entries\":6"
+        ),
         (.none, 503, "not-ready"), (.unknown, 503, "may have been begun"),
     ]
 

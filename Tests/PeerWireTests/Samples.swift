@@ -235,9 +235,26 @@ struct Sample: Sendable {
     static let clusterReplies: [ClusterReply.Outcome] =
         [
             .leads(NodeID(2), Term(3)), .none, .unknown, .estimate(estimate), .holds(holds),
-            .sealed(through: LogIndex(8), next: Sequence(5)),
+            .sealed(through: LogIndex(8), next: Sequence(5)), .members(members),
         ]
         + ClusterReply.Reason.allCases.map { .refused($0, detail: "é") }
+
+    static let members = MemberReport(
+        index: LogIndex(7), lastIndex: LogIndex(9), members: [voter, learner])
+
+    static let voter: NodeStatus.Member = {
+        var member = NodeStatus.Member(id: NodeID(1), address: "a:1", durable: LogIndex(9))
+        member.incarnation = Identifier(high: 1, low: 2)
+        member.isReachable = true
+        return member
+    }()
+
+    static let learner: NodeStatus.Member = {
+        var member = NodeStatus.Member(id: NodeID(4), address: "é:1", durable: LogIndex(3))
+        member.role = .learner
+        member.isDistrusted = true
+        return member
+    }()
 
     static let estimate: CompactionEstimate = {
         var estimate = CompactionEstimate()
@@ -262,7 +279,9 @@ struct Sample: Sendable {
         .transfer(to: NodeID(3)), .seal,
         .estimate(
             CompactionOrder(policy: .newerThan, keptMicroseconds: 5, sealsFirst: true), from: 6),
-        .holds(after: Array("a".utf8)),
+        .holds(after: Array("a".utf8)), .members,
+        .change(.add(NodeID(4), address: "é:1")), .change(.promote(NodeID(4))),
+        .change(.remove(NodeID(4))),
     ]
 
     static let cluster: [Sample] = {

@@ -109,7 +109,31 @@ package struct GatewayMetrics: Sendable {
         }
         text.metric("daybook_node_log_bytes", "gauge", "Bytes of the node's log.")
         for node in nodes { text.sample("{node=\"\(node.id)\"}", node.status?.logBytes ?? 0) }
+        members(nodes, leader, &text)
         StorageMetrics.append(nodes, to: &text)
+    }
+
+    /// What the leader says of the members; nothing while none is heard.
+    private func members(
+        _ nodes: [ClusterClient.Node], _ leader: NodeID?, _ text: inout Exposition
+    ) {
+        let status = nodes.first { $0.id == leader }?.status
+        let members = status?.members ?? []
+        text.metric("daybook_member_voter", "gauge", "1 for a voter, 0 for a learner.")
+        for member in members {
+            text.sample("{node=\"\(member.id)\"}", member.role == .voter ? 1 : 0)
+        }
+        text.metric(
+            "daybook_member_lag_entries", "gauge", "Entries that the member has not on disk.")
+        for member in members {
+            let last = status?.lastIndex.value ?? 0
+            text.sample("{node=\"\(member.id)\"}", last - min(member.durable.value, last))
+        }
+        text.metric(
+            "daybook_member_disk_went_back", "gauge", "1 for a disk that forgot what it had.")
+        for member in members {
+            text.sample("{node=\"\(member.id)\"}", member.isDistrusted ? 1 : 0)
+        }
     }
 }
 
