@@ -1,3 +1,4 @@
+import BugZoo
 import Consensus
 import Ledger
 package import PeerWire
@@ -58,7 +59,8 @@ extension Replica {
             let pending = queries
             queries.removeAll(keepingCapacity: true)
             for query in pending {
-                if query.ticket == nil, query.index <= ledger.applied {
+                let waits = !PlantedBug.readBeforeApplied.isPlanted
+                if query.ticket == nil, query.index <= ledger.applied || !waits {
                     run(query.query, query.client, now: now, into: &outcome)
                 } else {
                     queries.append(query)
