@@ -75,7 +75,7 @@ package struct LogAudit {
                     isAdministration: view.resource == .administration))
             offset = view.range.upperBound
         }
-        guard header.kind == .directory else { return }
+        guard header.kind == .directory, header.recordCount > 0 else { return }
         var cursor = ByteCursor(offset..<header.bodyRange.upperBound)
         commands.append(try DirectoryCommand(&cursor, bytes))
     }
