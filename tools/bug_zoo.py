@@ -45,8 +45,12 @@ HUNTS = {
     "Disk": ["log", "damage", "cluster", "compaction"],
     "Compaction": ["compaction", "cluster"],
 }
+CORE_HUNTS = ["cluster", "model"]
 USUAL_HUNTS = ["cluster", "log", "damage", "compaction"]
-SEEDS = {"log": range(1, 61), "damage": range(1, 2), "compaction": range(100, 301, 100)}
+SEEDS = {"log": range(1, 61), "damage": range(1, 2), "compaction": range(100, 301, 100),
+         "model": range(1, 6)}
+# The searches of the model check, by the numbers that stand for seeds.
+SEARCHES = ["detail", "disks", "logs", "reads", "transfers"]
 # Groups whose bugs are in the consensus core, where the model check can find them.
 CORE_GROUPS = {"Elections", "Log", "Reads", "Membership"}
 MODEL_STATES = 2_000_000
@@ -105,6 +109,9 @@ def command(binary, hunt, seed, bug):
     planted = ["--bug", bug] if bug else []
     if hunt == "cluster":
         return [binary, str(seed), *planted]
+    if hunt == "model":
+        return [binary, "--model-check", "--states", str(MODEL_STATES), "--search",
+                SEARCHES[seed - 1], *planted]
     return [binary, "--crash-points", "1", "--from", str(seed), "--suite", hunt, "--jobs", "1",
             *planted]
 
@@ -139,7 +146,8 @@ def shows(binary, hunt, seed, bug):
 def search(binary, bug, limit):
     """The first run that shows the bug, of at most `limit` seeds of clusters; None without one."""
     best, total, tried = None, 0.0, 0
-    for hunt in HUNTS.get(bug.group, USUAL_HUNTS):
+    usual = CORE_HUNTS if bug.group in CORE_GROUPS else USUAL_HUNTS
+    for hunt in HUNTS.get(bug.group, usual):
         for seed in SEEDS.get(hunt, range(1, limit + 1)):
             tried += 1
             found, seconds = shows(binary, hunt, seed, bug)

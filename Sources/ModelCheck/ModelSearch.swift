@@ -322,7 +322,8 @@ extension ModelSearch {
             // A restart forgets; what it knows of the log it says by its disk.
             let isRestart = input.kind == .crash || input.kind == .corrupt || input.kind == .repair
             try reached.check(
-                place, before: isRestart ? tables.facts[Int(step.node)] : before, step: step, tables)
+                place, before: isRestart ? tables.facts[Int(step.node)] : before, step: step, tables
+            )
             let facts = tables.facts[Int(step.node)]
             if bounds.writesAtOnce, facts.writeCount > 0 { continue }
             guard facts.term <= bounds.terms, facts.log.count <= Int(bounds.entries) else {

@@ -89,7 +89,8 @@ extension Replica {
             : PlantedBug.duplicateBeforeCommit.isPlanted
         submits.append(
             PendingSubmit(
-                client: client, batch: id, await: isEarly ? .zero : last, ticket: ticket, proposed: proposed,
+                client: client, batch: id, await: isEarly ? .zero : last, ticket: ticket,
+                proposed: proposed,
                 decisions: decisions))
         // Behind it: where one node is the majority, the read is confirmed at once.
         if ticket != nil { carryOut(now: now, into: &outcome) }

@@ -184,6 +184,7 @@ extension Replica {
     func timestamp(after previous: EntryHeader?, wall: Timestamp) -> Timestamp {
         guard let previous else { return wall }
         let last = previous.timestamp.advanced(byMicroseconds: max(previous.recordCount - 1, 0))
-        return PlantedBug.timeGoesBack.isPlanted ? wall : max(last.advanced(byMicroseconds: 1), wall)
+        return PlantedBug.timeGoesBack.isPlanted
+            ? wall : max(last.advanced(byMicroseconds: 1), wall)
     }
 }

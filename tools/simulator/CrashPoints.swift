@@ -89,7 +89,8 @@ final class CrashPoints: Sendable {
             print(
                 "damage: of a segment of \(DamageSuite.segmentBytes) bytes "
                     + "\(counts.faulty) flipped bits found faulty, \(counts.cut) behind the log cut; "
-                    + "\(counts.healed) of persist records healed; \(counts.zeroed) zeroed sectors and \(counts.lengths) lengths")
+                    + "\(counts.healed) of persist records healed; \(counts.zeroed) zeroed sectors and \(counts.lengths) lengths"
+            )
             return true
         } catch {
             print("damage: \((error as? Violation)?.text ?? "\(error)")")

@@ -182,7 +182,8 @@ enum Invocation {
 
     private static func suite(_ name: String) throws(UsageFault) -> String {
         guard suites.contains(name) else {
-            throw UsageFault(text: "no part is called \(name); there are \(suites.joined(separator: ", "))")
+            throw UsageFault(
+                text: "no part is called \(name); there are \(suites.joined(separator: ", "))")
         }
         return name
     }
