@@ -49,23 +49,23 @@ package final class ModelSearch {
         if bounds.startsLed { self.start = led() }
     }
 
-    /// The nearest state in which a leader has committed, with nothing under way.
+    /// The nearest state in which a leader has committed and all disks hold what it committed, with
+    /// nothing under way.
     private func led() -> ModelState {
         var frontier = [start]
-        var seen = FingerprintSet(capacity: 100_000)
+        var seen = FingerprintSet(capacity: 1_000_000)
         while !frontier.isEmpty {
             var next: [ModelState] = []
             for state in frontier {
                 var found: ModelState?
                 // What is wrong already is found by searches that begin at the beginning.
-                try? expand(state) { reached, action in
+                try? expand(state) { reached, _ in
                     guard reached.history.crashes == start.history.crashes,
                         reached.history.transfers == start.history.transfers,
                         reached.history.reads == start.history.reads,
                         seen.insert(reached.fingerprint(tables))
                     else { return }
-                    let facts = tables.facts[Int(action.step.node)]
-                    if facts.isLeader, facts.commit > 0 { found = found ?? reached }
+                    if isLed(reached) { found = found ?? reached }
                     next.append(reached)
                 }
                 guard var found else { continue }
@@ -75,6 +75,12 @@ package final class ModelSearch {
             frontier = next
         }
         return start
+    }
+
+    private func isLed(_ state: ModelState) -> Bool {
+        let members = (0..<3).map { tables.facts[Int(state.nodes[$0])] }
+        return members.contains { $0.isLeader && $0.commit > 0 }
+            && members.allSatisfy { $0.disk == state.history.committed && $0.writeCount == 0 }
     }
 
     /// Searches until everything was seen, a promise does not hold, or there are as many states as

@@ -24,10 +24,16 @@ enum Invocation {
         var bounds: ModelBounds?
         var states = 2_600_000
         var bug: String?
+        /// The one of the usual searches to run; nil for all.
+        var search: String?
         var tells = false
 
         var phases: [(name: String, bounds: ModelBounds)] {
-            guard var bounds else { return ModelBounds.phases(states: states) }
+            guard var bounds else {
+                return ModelBounds.phases(states: states).filter {
+                    search == nil || search == $0.name
+                }
+            }
             bounds.states = states
             return [("search", bounds)]
         }
@@ -64,7 +70,7 @@ enum Invocation {
                                                  inside every operation; every flipped bit and every
                                                  length of a segment: 0 when all recovers
 
-        simulate --model-check [--states N] [--bug NAME] [--progress]
+        simulate --model-check [--states N] [--search NAME] [--bug NAME] [--progress]
                                                  all that three members of the consensus core can do
                                                  within bounds, up to N states (2600000): 0 when it
                                                  holds; else the shortest way there, and 1. One
@@ -152,6 +158,13 @@ enum Invocation {
             place += 2
             if word == "--bug" {
                 range.bug = try bug(text)
+                continue
+            }
+            if word == "--search" {
+                guard ModelBounds.phases(states: 5).contains(where: { $0.name == text }) else {
+                    throw UsageFault(text: "no search is called \(text)")
+                }
+                range.search = text
                 continue
             }
             let number = try number(text)

@@ -42,6 +42,8 @@ package struct DamageSuite {
     package func run() throws -> Counts {
         var counts = Counts()
         let end = log.catalogue.end().offset
+        counts.zeroed = try runZeros(end: end)
+        counts.lengths = try runLengths(end: end)
         for bit in 0..<(log.disk.contents(of: file)?.count ?? 0) * 8 {
             log.disk.flipBit(bit, of: file)
             let found = try inspect("bit \(bit) of the segment")
@@ -64,8 +66,6 @@ package struct DamageSuite {
             try demand(found.damagedCopies == 1, "bit \(bit) of the records is not noticed")
             counts.healed += 1
         }
-        counts.zeroed = try runZeros(end: end)
-        counts.lengths = try runLengths(end: end)
         return counts
     }
 
