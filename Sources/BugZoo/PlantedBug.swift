@@ -47,6 +47,17 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     /// After a peer's archive was taken over, the tail of the log that it replaced is kept.
     case takeoverKeepsTail = "takeover-keeps-tail"
 
+    // MARK: Membership
+
+    /// A leader changes the members before it has committed an entry of its term.
+    case changeBeforeOwnCommit = "change-before-own-commit"
+    /// Members change when the entry is committed, not when it is appended.
+    case configurationAtApply = "config-at-apply"
+    /// Learners count as voters do.
+    case learnerCounts = "learner-counts"
+    /// A change that is cut off the log goes on counting.
+    case configurationNotUndone = "config-not-undone"
+
     // MARK: Reads
 
     /// A leader answers reads before it committed an entry of its term.
@@ -58,8 +69,8 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     /// A follower's memory of read rounds outlives the term, so that rounds of two leaders share a
     /// number.
     case readRoundOutlivesTerm = "read-round-outlives-term"
-    /// A confirmed read is answered before the entries that it must see are applied.
-    case readBeforeApplied = "read-before-applied"
+    /// A node answers a read that is to see a sequence, and is not as far.
+    case readIgnoresSequence = "read-ignores-sequence"
 
     // MARK: Events
 

@@ -10,7 +10,8 @@ extension Consensus {
     package static let statedProperties = [
         "id", "settings", "configuration", "vote", "log", "logEpoch", "durableVote",
         "durableIndex", "logOwedSince", "held", "role", "leader", "commitIndex", "heardLeader",
-        "verifiedIndex", "seenReadContext", "electionDeadline", "grantedBy", "progress",
+        "verifiedIndex", "seenReadContext", "electionDeadline", "isRetired",
+        "grantedBy", "progress",
         "heartbeatDeadline", "reads", "transfer", "random", "reported", "owesVote",
     ]
 
@@ -39,6 +40,9 @@ extension Consensus {
     /// Appends the state with members named by `name`, so that states which differ by the names
     /// alone can be found equal. Numbers of a model are small: one that needs more than a byte traps.
     package func appendState(to bytes: inout [UInt8], name: (NodeID) -> UInt8) {
+        precondition(
+            log.configurationIndex == .zero && configuration.learners.isEmpty,
+            "the model has no changes of members")
         append(vote, to: &bytes, name)
         append(durableVote, to: &bytes, name)
         bytes.append(UInt8(log.base.index.value))
@@ -54,7 +58,7 @@ extension Consensus {
         bytes.append(UInt8(commitIndex.value))
         bytes.append(UInt8(verifiedIndex.value))
         bytes.append(UInt8(seenReadContext))
-        let flags = [logOwedSince != nil, heardLeader != nil, owesVote]
+        let flags = [logOwedSince != nil, heardLeader != nil, owesVote, isRetired]
         bytes.append(flags.reduce(0) { $0 << 1 | ($1 ? 1 : 0) })
         append(role, leader, to: &bytes, name)
         append(reported.role, reported.leader, to: &bytes, name)
@@ -118,6 +122,7 @@ extension Consensus {
         bytes.append(UInt8(follower.inflightLimit))
         bytes.append(UInt8(follower.sentCommit.value))
         bytes.append(UInt8(follower.readContext))
+        bytes.append(follower.hasAnswered ? 1 : 0)
     }
 }
 

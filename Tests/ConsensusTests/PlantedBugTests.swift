@@ -14,11 +14,12 @@
 
         /// Stale durability needs writes that complete out of order, which these disks do not do;
         /// `completion of a write that was cut off …` in ReplicationTests is for it.
-        private static let bugs: [PlantedBug] = [
-            .voteNotPersisted, .countOldTerm, .acknowledgeBeforeSync, .heartbeatAdvancesMatch,
-            .commitUnverified, .voteIgnoresLog, .readBeforeOwnCommit, .readJoinsOldRound,
-            .transferSkipsLogCheck, .installGoesBack, .transferNeverAbandoned,
-        ]
+        private static let bugs: [PlantedBug] =
+            [
+                .voteNotPersisted, .countOldTerm, .acknowledgeBeforeSync, .heartbeatAdvancesMatch,
+                .commitUnverified, .voteIgnoresLog, .readBeforeOwnCommit, .readJoinsOldRound,
+                .transferSkipsLogCheck, .installGoesBack, .transferNeverAbandoned,
+            ] + memberBugs
 
         @Test(arguments: bugs)
         func `with any planted bug some scenario does not happen as it is written`(
@@ -36,10 +37,31 @@
 
         /// What needs three coincidences in a row is left to longer searches and to scenarios.
         private static let frequentBugs = bugs.filter {
-            ![
-                .countOldTerm, .voteNotPersisted, .transferNeverAbandoned, .transferSkipsLogCheck,
-                .installGoesBack, .heartbeatAdvancesMatch,
-            ].contains($0)
+            !memberBugs.contains($0)
+                && ![
+                    .countOldTerm, .voteNotPersisted, .transferNeverAbandoned,
+                    .transferSkipsLogCheck, .installGoesBack, .heartbeatAdvancesMatch,
+                ].contains($0)
+        }
+
+        private static let memberBugs: [PlantedBug] = [
+            .changeBeforeOwnCommit, .configurationAtApply, .learnerCounts, .configurationNotUndone,
+        ]
+
+        /// The first of them needs two leaders that change the members at once, which is left to its
+        /// scenario.
+        @Test(arguments: memberBugs.dropFirst())
+        func `random runs in which members come and go find what is wrong with those`(
+            bug: PlantedBug
+        ) async {
+            let found = (1...1_000).first { seed in
+                var run = RandomRun(
+                    size: 6, founders: seed % 4 + 1, seed: UInt64(seed), settings: settings(bug))
+                run.misbehave(steps: 1_500)
+                return !run.cluster.violations.isEmpty
+            }
+            print("planted", bug.rawValue, "found by seed", found ?? 0)
+            #expect(found != nil, "\(bug.rawValue) is not found")
         }
 
         @Test(arguments: frequentBugs)
