@@ -44,6 +44,7 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
 
         // Words and bytes.
+        module("BugZoo"),
         module("Bytes", imports: ["CChecksum"]),
         module("Crypto", imports: ["Bytes", "COpenSSL"]),
         module("JSON", imports: ["Bytes"]),
@@ -51,23 +52,23 @@ let package = Package(
 
         // Deciders.
         module("HTTPWire", imports: ["Bytes"]),
-        module("Consensus", imports: ["Bytes", "Records"]),
-        module("Ledger", imports: ["Bytes", "Crypto", "Records"]),
-        module("SegmentLog", imports: ["Bytes", "Crypto", "Records"]),
+        module("Consensus", imports: ["BugZoo", "Bytes", "Records"]),
+        module("Ledger", imports: ["BugZoo", "Bytes", "Crypto", "Records"]),
+        module("SegmentLog", imports: ["BugZoo", "Bytes", "Crypto", "Records"]),
         module("Compaction", imports: ["Bytes", "Crypto", "Records", "SegmentLog"]),
-        module("EventIndex", imports: ["Bytes", "Records", "SegmentLog"]),
+        module("EventIndex", imports: ["BugZoo", "Bytes", "Records", "SegmentLog"]),
         module(
             "SegmentInspection",
             imports: ["Bytes", "Crypto", "EventIndex", "Records", "SegmentLog"]),
         module(
             "Maintenance",
-            imports: ["Compaction", "Crypto", "EventIndex", "Records", "SegmentLog"]),
+            imports: ["BugZoo", "Compaction", "Crypto", "EventIndex", "Records", "SegmentLog"]),
         module("PeerWire", imports: ["Bytes", "Consensus", "Ledger", "Records"]),
         module(
             "Replica",
             imports: [
-                "Bytes", "Compaction", "Consensus", "Crypto", "EventIndex", "Ledger", "Maintenance",
-                "PeerWire", "Records", "SegmentLog",
+                "BugZoo", "Bytes", "Compaction", "Consensus", "Crypto", "EventIndex", "Ledger",
+                "Maintenance", "PeerWire", "Records", "SegmentLog",
             ]),
         module(
             "Restoration",
@@ -77,7 +78,9 @@ let package = Package(
             ]),
         module(
             "Gateway",
-            imports: ["Bytes", "Crypto", "HTTPWire", "JSON", "Ledger", "PeerWire", "Records"]),
+            imports: [
+                "BugZoo", "Bytes", "Crypto", "HTTPWire", "JSON", "Ledger", "PeerWire", "Records",
+            ]),
 
         // Drivers.
         module("Linux", imports: ["Bytes", "CLinux", "COpenSSL", "SegmentLog"]),
@@ -87,11 +90,12 @@ let package = Package(
                 "Bytes", "Consensus", "Crypto", "EventIndex", "Gateway", "HTTPWire", "Ledger",
                 "Linux", "Maintenance", "PeerWire", "Records", "Replica", "SegmentLog",
             ]),
+        module("ModelCheck", imports: ["BugZoo", "Consensus", "Records"]),
         module(
             "Simulation",
             imports: [
-                "Bytes", "Consensus", "Crypto", "EventIndex", "Gateway", "Ledger", "Maintenance",
-                "PeerWire", "Records", "Replica", "SegmentLog",
+                "BugZoo", "Bytes", "Consensus", "Crypto", "EventIndex", "Gateway", "Ledger",
+                "Maintenance", "PeerWire", "Records", "Replica", "SegmentLog",
             ]),
 
         // Programs.
@@ -102,7 +106,9 @@ let package = Package(
                 "Maintenance", "Records", "Replica", "Restoration", "SegmentInspection",
                 "SegmentLog", "Server",
             ]),
-        program("simulate", path: "tools/simulator", imports: ["Linux", "Simulation"]),
+        program(
+            "simulate", path: "tools/simulator",
+            imports: ["BugZoo", "Linux", "ModelCheck", "Simulation"]),
         program(
             "compactbench", path: "tools/bench/compaction",
             imports: ["Bytes", "Compaction", "Crypto", "Records", "SegmentLog", "Linux"]),
@@ -117,7 +123,8 @@ let package = Package(
         tests(of: "JSON", imports: ["Bytes"]),
         tests(of: "Records", imports: ["Bytes", "Crypto", "JSON"], resources: [.copy("Golden")]),
         tests(of: "HTTPWire", imports: ["Bytes"]),
-        tests(of: "Consensus", imports: ["Bytes", "Records"], resources: [.copy("Scenarios")]),
+        tests(
+            of: "Consensus", imports: ["BugZoo", "Bytes", "Records"], resources: [.copy("Scenarios")]),
         tests(of: "Ledger", imports: ["Bytes", "Crypto", "Records"]),
         tests(of: "SegmentLog", imports: ["Bytes", "Crypto", "Records", "Simulation"]),
         tests(
@@ -148,6 +155,7 @@ let package = Package(
             imports: ["Bytes", "Crypto", "HTTPWire", "JSON", "Ledger", "PeerWire", "Records"],
             resources: [.copy("Data")]),
         tests(of: "Linux", imports: ["Bytes", "Crypto", "SegmentLog"]),
+        tests(of: "ModelCheck", imports: ["BugZoo", "Consensus", "Records"]),
         tests(
             of: "Simulation",
             imports: ["Bytes", "Crypto", "Ledger", "PeerWire", "Records", "SegmentLog"]),

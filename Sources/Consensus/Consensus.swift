@@ -1,3 +1,4 @@
+internal import BugZoo
 internal import Bytes
 package import Records
 
@@ -63,9 +64,9 @@ package struct Consensus: Sendable {
     var transfer: Transfer?
 
     var random: RandomSource
-    private var reported: Standing
+    var reported: Standing
     /// The term was taken from the log and is to be stored with the first input.
-    private var owesVote: Bool
+    var owesVote: Bool
 
     /// A member as it starts: `vote` and everything in `log` are durable, `commitIndex` is known
     /// to be committed (the log's base, when nothing better is known); `voters` and `learners` are
@@ -270,7 +271,7 @@ extension Consensus {
     /// Sends `message`, or keeps it until term and vote are durable.
     mutating func send(_ message: Message, to receiver: NodeID, into outcome: inout Outcome) {
         let envelope = Outcome.Envelope(to: receiver, message: message)
-        if isVoteDurable {
+        if isVoteDurable || settings.plantedBugs.contains(.voteBeforeDurable) {
             outcome.messages.append(envelope)
         } else if held.count < settings.maxHeldMessages {
             held.append(envelope)
@@ -290,7 +291,7 @@ extension Consensus {
         if term > vote.term {
             held.removeAll(keepingCapacity: true)
             verifiedIndex = .zero
-            seenReadContext = 0
+            if !settings.plantedBugs.contains(.readRoundOutlivesTerm) { seenReadContext = 0 }
             heardLeader = nil
             setVote(DurableVote(term: term, votedFor: nil), into: &outcome)
         }

@@ -1,3 +1,5 @@
+package import BugZoo
+
 /// The numbers that the core works with. The same on all members.
 package struct ConsensusSettings: Sendable {
     /// A follower that hears no leader for this long, and up to half as long again, stands for

@@ -1,3 +1,4 @@
+internal import BugZoo
 internal import Bytes
 internal import Records
 
@@ -46,7 +47,9 @@ extension Consensus {
     ) {
         precondition(role == .preCandidate && isVoteDurable, "node \(id) skips the pre-vote")
         role = .candidate
-        grantedBy.removeAll(keepingCapacity: true)
+        if !settings.plantedBugs.contains(.preVoteCountsAsVote) {
+            grantedBy.removeAll(keepingCapacity: true)
+        }
         verifiedIndex = .zero
         seenReadContext = 0
         setVote(DurableVote(term: vote.term.next, votedFor: id), into: &outcome)
@@ -98,7 +101,8 @@ extension Consensus {
         into outcome: inout Outcome
     ) {
         let granted = term > vote.term && isUpToDate(last) && !believesInLeader(now: now)
-        let answer = granted ? term : vote.term
+        let hidesTerm = settings.plantedBugs.contains(.preVoteHidesTerm)
+        let answer = granted ? term : hidesTerm ? .zero : vote.term
         send(.preVoteResponse(term: answer, granted: granted), to: sender, into: &outcome)
     }
 
@@ -126,7 +130,8 @@ extension Consensus {
         // Not even the term is taken over: a member that was cut off must not depose a leader.
         if term > vote.term, !byOrder, believesInLeader(now: now) { return }
         if term > vote.term { followLaterTerm(term, now: now, into: &outcome) }
-        let mayVote = vote.votedFor == nil || vote.votedFor == sender
+        let forgets = settings.plantedBugs.contains(.votesTwice)
+        let mayVote = vote.votedFor == nil || vote.votedFor == sender || forgets
         let skips = byOrder && settings.plantedBugs.contains(.transferSkipsLogCheck)
         let granted =
             term == vote.term && role == .follower && leader == nil && mayVote
@@ -155,7 +160,8 @@ extension Consensus {
             becomeFollower(term: term, leader: nil, now: now, into: &outcome)
             return restartRetryTimer(now: now)
         }
-        guard granted, term == vote.term, role == .candidate else { return }
+        let counts = term == vote.term || settings.plantedBugs.contains(.staleVoteCounts)
+        guard granted, counts, role == .candidate else { return }
         countVote(of: sender, now: now, into: &outcome)
     }
 }

@@ -1,3 +1,4 @@
+internal import BugZoo
 internal import Records
 
 // A follower's log: Raft paper section 5.3; acknowledging only what is durable.
@@ -72,7 +73,8 @@ extension Consensus {
     /// How many of the entries, from the first, are in the log already.
     private func knownCount(of request: AppendRequest) -> Int {
         for (place, entry) in request.entries.enumerated() {
-            if entry.position.index <= commitIndex { continue }
+            let keeps = settings.plantedBugs.contains(.keepsConflictingSuffix)
+            if entry.position.index <= (keeps ? log.last.index : commitIndex) { continue }
             if !log.contains(entry.position) { return place }
         }
         return request.entries.count

@@ -1,3 +1,4 @@
+internal import BugZoo
 internal import Records
 
 // Followers that need what a leader holds no longer entry by entry: Raft paper section 7. The core

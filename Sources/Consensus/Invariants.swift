@@ -1,3 +1,4 @@
+internal import BugZoo
 internal import Records
 
 extension Consensus {

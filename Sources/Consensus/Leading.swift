@@ -1,3 +1,4 @@
+internal import BugZoo
 internal import Records
 
 // A leader's view of its followers and of what is committed: Raft paper sections 5.3, 5.4.2 and 8;
@@ -222,7 +223,9 @@ extension Consensus {
     /// Commits what a majority holds durably, this node's own disk counted like any other, once an
     /// entry of the own term is among it (Raft paper section 5.4.2, figure 8).
     mutating func advanceCommit(now: Instant, into outcome: inout Outcome) {
-        let early = settings.plantedBugs.contains(.acknowledgeBeforeSync)
+        let early =
+            settings.plantedBugs.contains(.acknowledgeBeforeSync)
+            || settings.plantedBugs.contains(.leaderCountsItselfEarly)
         let ownIndex = early ? log.last.index : durableIndex
         let index = committing.agreed { voter in
             progress(of: voter)?.matchIndex ?? (voter == id ? ownIndex : .zero)

@@ -1,3 +1,4 @@
+internal import BugZoo
 package import Records
 
 // Changes of the members: Ongaro's dissertation, chapter 4, one server at a time, with the condition

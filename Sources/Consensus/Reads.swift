@@ -1,3 +1,4 @@
+import BugZoo
 package import Records
 
 // Reads by ReadIndex (dissertation 6.4): a leader is still one if a majority answered a message that
@@ -51,6 +52,18 @@ struct PendingReads: Sendable {
         reads.removeFirst(done.count)
     }
 
+    /// For the model check.
+    func appendState(to bytes: inout [UInt8]) {
+        bytes.append(UInt8(context))
+        bytes.append(UInt8(lastTicket))
+        bytes.append(UInt8(reads.count))
+        for read in reads {
+            bytes.append(UInt8(read.ticket.value))
+            bytes.append(UInt8(read.index.value))
+            bytes.append(UInt8(read.context))
+        }
+    }
+
     mutating func fail(into outcome: inout Outcome) {
         for read in reads { outcome.failedReads.append(read.ticket) }
         reads.removeAll(keepingCapacity: true)
@@ -94,7 +107,8 @@ extension Consensus {
 
     /// The latest round that a majority has answered.
     private func confirmedContext() -> UInt64 {
-        configuration.agreed { voter in
+        if settings.plantedBugs.contains(.readWithoutRound) { return reads.context }
+        return configuration.agreed { voter in
             if voter == id { return reads.context }
             for follower in progress where follower.id == voter { return follower.readContext }
             return 0

@@ -1,3 +1,4 @@
+import BugZoo
 package import Records
 
 // Handing leadership over: dissertation 3.10. The leader brings one voter up to date and tells it to

@@ -1,3 +1,4 @@
+import BugZoo
 package import Bytes
 package import Records
 
@@ -56,6 +57,7 @@ package struct CommandAnswers: Equatable, Sendable {
     }
 
     func append(to bytes: inout [UInt8]) {
+        let rows = PlantedBug.answersNotInTable.isPlanted ? [] : rows
         bytes.append(littleEndian: UInt32(rows.count))
         for row in rows {
             row.request.append(to: &bytes)

@@ -1,3 +1,4 @@
+import BugZoo
 package import Bytes
 package import Records
 
@@ -77,7 +78,8 @@ package struct Ledger {
         let digest = Digest(bytes, at: record.digest.lowerBound)
         var newest: IndexedRevision?
         var equal: IndexedRevision?
-        try index.visit(index.key(bytes, record.uniqueID), withOverlay: true) { found in
+        let withOverlay = !PlantedBug.revisionIgnoresProposed.isPlanted
+        try index.visit(index.key(bytes, record.uniqueID), withOverlay: withOverlay) { found in
             if newest == nil { newest = found }
             if found.row.digest == digest { equal = found }
             return equal == nil
@@ -114,7 +116,10 @@ package struct Ledger {
     }
 
     /// Forgets what was proposed and not applied: leadership is lost.
-    package mutating func dropOverlay() { index.dropOverlay(from: nextSequence) }
+    package mutating func dropOverlay() {
+        if PlantedBug.overlayOutlivesLeadership.isPlanted { return }
+        index.dropOverlay(from: nextSequence)
+    }
 
     /// Forgets the revisions of events before `sequence`: the archive has tables of them.
     package mutating func releaseIndex(through sequence: Sequence) {

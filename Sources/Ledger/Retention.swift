@@ -1,3 +1,4 @@
+import BugZoo
 package import Bytes
 package import Records
 
@@ -117,7 +118,9 @@ package struct Retention: Equatable, Sendable {
 
     // MARK: - Asking
 
-    package func isClosed(_ mark: Digest) -> Bool { marks.contains(mark) }
+    package func isClosed(_ mark: Digest) -> Bool {
+        marks.contains(mark) && !PlantedBug.erasedIDReopened.isPlanted
+    }
 
     package var hasClosed: Bool { !marks.isEmpty }
 

@@ -1,3 +1,4 @@
+import BugZoo
 package import Records
 
 // Invariants:
@@ -51,7 +52,7 @@ package struct RevisionIndex {
             guard pieces[place].visit(key, withOverlay: withOverlay, visit) else { return }
         }
         let first = firstSequence
-        guard first > .zero else { return }
+        guard first > .zero, !PlantedBug.duplicatesInMemoryOnly.isPlanted else { return }
         guard let archive else { throw IndexDamage("nothing holds the rows before \(first)") }
         try archive.visit(key) { row in
             row.sequence >= first || visit(IndexedRevision(row: row, place: nil))

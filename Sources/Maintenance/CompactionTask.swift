@@ -1,3 +1,4 @@
+import BugZoo
 package import Compaction
 package import EventIndex
 package import Records
@@ -68,6 +69,9 @@ extension Maintainer {
             if manifest.compactedThrough < compaction {
                 var next = manifest
                 next.replace(with: outputs, through: compaction)
+                if PlantedBug.inputsRemovedEarly.isPlanted {
+                    try removeInputs(of: outputs)
+                }
                 try onDisk { disk throws(DiskError) in try next.store(on: disk, hash) }
                 manifest = next
             }
@@ -127,6 +131,18 @@ extension Maintainer {
         } catch {
             guard case .corrupt = error else { throw error }
             return .unplanned(error)
+        }
+    }
+
+    /// Removes what `outputs` replace: `PlantedBug.inputsRemovedEarly`.
+    private func removeInputs(of outputs: [SegmentDescriptor]) throws(ReadFailure) {
+        try onDisk { disk throws(DiskError) in
+            for output in outputs {
+                guard let place = manifest.place(holding: output.firstIndex),
+                    case let input = manifest.segments[place], input.digest != output.digest
+                else { continue }
+                try disk.remove(input.file)
+            }
         }
     }
 

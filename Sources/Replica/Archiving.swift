@@ -1,3 +1,4 @@
+import BugZoo
 import Consensus
 import EventIndex
 import Ledger
@@ -41,6 +42,7 @@ extension Replica {
         guard installation?.isSwapping != true else { return }
         while let segment = toArchive.first,
             segment.state.seal <= consensus.durablePosition.index
+                || PlantedBug.archivedBeforeDurable.isPlanted
         {
             outcome.maintenance.append(.archive(segment))
             toArchive.removeFirst()

@@ -1,3 +1,4 @@
+import BugZoo
 import Bytes
 import Consensus
 import Crypto
@@ -44,7 +45,8 @@ extension Replica {
         {
             installation = nil
         }
-        guard installation == nil, catalogue.term(at: base.index) != base.term else { return }
+        let isHeld = catalogue.term(at: base.index) == base.term
+        guard installation == nil, !isHeld || PlantedBug.installGoesBack.isPlanted else { return }
         installation = Installation(leader: leader)
         fetcher.want(.manifest, from: askedFirst(leader))
     }
@@ -238,6 +240,7 @@ extension Replica {
         guard
             manifest.lastIndex > catalogue.lastIndex
                 || catalogue.term(at: manifest.lastIndex) != manifest.segments.last?.seal.term
+                || PlantedBug.installGoesBack.isPlanted
         else {
             // Entries have come meanwhile: this log holds all that was fetched, and more.
             installation = nil

@@ -1,3 +1,4 @@
+import BugZoo
 package import Bytes
 import Consensus
 import Ledger
@@ -73,7 +74,7 @@ extension Replica {
             offset = next
         }
         var ticket: ReadTicket?
-        if !proposed {
+        if !proposed, !PlantedBug.duplicateBeforeCommit.isPlanted {
             ticket = consensus.requestRead(now: now, into: &core)
             guard ticket != nil else {
                 note(client, id)
@@ -82,9 +83,14 @@ extension Replica {
             }
         }
         let last = batch.isEmpty ? catalogue.lastIndex : catalogue.lastIndex.next
+        let isEarly =
+            proposed
+            ? PlantedBug.receiptBeforeCommit.isPlanted
+            : PlantedBug.duplicateBeforeCommit.isPlanted
         submits.append(
             PendingSubmit(
-                client: client, batch: id, await: last, ticket: ticket, proposed: proposed,
+                client: client, batch: id, await: isEarly ? .zero : last, ticket: ticket,
+                proposed: proposed,
                 decisions: decisions))
         // Behind it: where one node is the majority, the read is confirmed at once.
         if ticket != nil { carryOut(now: now, into: &outcome) }
@@ -156,8 +162,11 @@ extension Replica {
     /// Whether the token or session that is named in `range` may still write.
     private func mayWrite(_ range: Range<Int>, _ bytes: Span<UInt8>, _ wall: Timestamp) -> Bool {
         guard let id = Writer.credential(bytes, range) else { return false }
-        return ledger.directory.standing(of: id, at: wall) == .usable
-            && !commands.isRevoking(id, of: ledger.directory.session(id)?.user)
+        if PlantedBug.revocationLeftToGateways.isPlanted { return true }
+        let isPending =
+            commands.isRevoking(id, of: ledger.directory.session(id)?.user)
+            && !PlantedBug.pendingRevocationIgnored.isPlanted
+        return ledger.directory.standing(of: id, at: wall) == .usable && !isPending
     }
 
     /// Proposes the open batch as one entry.
@@ -301,8 +310,9 @@ extension Replica {
     /// Serves once an entry of this term is committed and applied, and not while it hands over.
     mutating func startServing(into outcome: inout ReplicaOutcome) {
         guard !serves, leadership != nil, consensus.transferTarget == nil,
-            consensus.hasCommittedInTerm,
-            ledger.applied == consensus.lastPosition.index
+            PlantedBug.servesBeforeOwnCommit.isPlanted
+                || consensus.hasCommittedInTerm
+                    && ledger.applied == consensus.lastPosition.index
         else { return }
         serves = true
         statusDeadline = .zero
@@ -312,7 +322,8 @@ extension Replica {
     /// Forgets what only a leader may know. What was proposed may still come to be committed.
     mutating func stopServing(into outcome: inout ReplicaOutcome) {
         for submit in submits {
-            let result: Receipts.Outcome = submit.proposed ? .unknown : .none
+            let isUnknown = submit.proposed && !PlantedBug.unknownToldAsNone.isPlanted
+            let result: Receipts.Outcome = isUnknown ? .unknown : .none
             note(submit.client, submit.batch)
             refuse(batch: submit.batch, result, submit.client, into: &outcome)
         }

@@ -1,3 +1,4 @@
+import BugZoo
 import Consensus
 import PeerWire
 import Records
@@ -185,6 +186,7 @@ extension Replica {
     func timestamp(after previous: EntryHeader?, wall: Timestamp) -> Timestamp {
         guard let previous else { return wall }
         let last = previous.timestamp.advanced(byMicroseconds: max(previous.recordCount - 1, 0))
-        return max(last.advanced(byMicroseconds: 1), wall)
+        return PlantedBug.timeGoesBack.isPlanted
+            ? wall : max(last.advanced(byMicroseconds: 1), wall)
     }
 }

@@ -1,3 +1,4 @@
+import BugZoo
 import Crypto
 import Records
 
@@ -123,12 +124,12 @@ struct Inspection<D: Disk> {
         let name = FileName.segment(segment.firstIndex)
         // Zeros behind the entries: whatever cut the file here was durable before they were.
         let isClean =
-            last.end == .open && last.byteCount > kept
+            (last.end == .open || PlantedBug.tornTailNotCut.isPlanted) && last.byteCount > kept
             && last.byteCount >= settings.segmentBytes
         if kept > 0, !isClean {
             try disk.resize(name, byteCount: kept)
         }
-        try rewrite(name, byteCount: segment.end)
+        if !PlantedBug.pageCacheBelieved.isPlanted { try rewrite(name, byteCount: segment.end) }
         guard !segment.isSealed, !isClean else { return }
         do {
             try disk.writeZeros(to: name, from: segment.end, upTo: settings.segmentBytes)

@@ -1,3 +1,4 @@
+import BugZoo
 import Records
 
 /// Carries out what was decided about the log, durably, in order. Owned by one thread.
@@ -48,7 +49,8 @@ package struct LogWriter<D: Disk> {
         let step: LogStep
         switch tasks[position] {
         case .append: step = try writeGroup(of: tasks, from: position)
-        case .truncate(let plan) where announced != plan.end:
+        case .truncate(let plan)
+        where announced != plan.end && !PlantedBug.truncationNotAnnounced.isPlanted:
             announced = plan.end
             step = LogStep(taskCount: 0, end: plan.end)
         case .truncate(let plan):
@@ -124,7 +126,11 @@ package struct LogWriter<D: Disk> {
         _ parts: [[UInt8]], from first: Place, through last: Place
     ) throws(DiskError) {
         if let header = first.opens { try open(header) }
-        try disk.write(parts, to: first.file, at: first.offset)
+        do {
+            try disk.write(parts, to: first.file, at: first.offset)
+        } catch {
+            guard PlantedBug.failedSyncBelieved.isPlanted, error.code == 5 else { throw error }
+        }
         if last.seals { try disk.resize(last.file, byteCount: last.end) }
     }
 
@@ -152,8 +158,12 @@ package struct LogWriter<D: Disk> {
     /// Newest first, so that what a crash leaves is a prefix of the log that was. The persist record
     /// that voids those of the removed entries is durable already.
     private mutating func truncate(_ plan: TruncationPlan) throws(DiskError) {
-        for segment in plan.removed { try disk.remove(FileName.segment(segment)) }
-        if let cut = plan.cut {
+        let oldestFirst = PlantedBug.truncationOldestFirst.isPlanted
+        for segment in oldestFirst ? plan.removed.reversed() : plan.removed {
+            try disk.remove(FileName.segment(segment))
+        }
+        let spares = PlantedBug.truncationSparesSealed.isPlanted && !plan.removed.isEmpty
+        if let cut = plan.cut, !spares {
             let name = FileName.segment(cut.segment)
             try disk.resize(name, byteCount: cut.byteCount)
             try disk.writeZeros(to: name, from: cut.byteCount, upTo: settings.segmentBytes)
@@ -164,6 +174,10 @@ package struct LogWriter<D: Disk> {
         precondition(vote.term >= term, "term \(vote.term) stored after \(term)")
         voteCounter += 1
         term = vote.term
+        if PlantedBug.voteInTwoWrites.isPlanted {
+            let half = DurableVote(term: vote.term, votedFor: nil)
+            try VoteRecord(counter: voteCounter - 1, vote: half).store(on: disk)
+        }
         try VoteRecord(counter: voteCounter, vote: vote).store(on: disk)
     }
 }

@@ -1,3 +1,4 @@
+import BugZoo
 import Bytes
 package import Crypto
 package import Records
@@ -72,7 +73,7 @@ package struct Manifest: Equatable, Sendable {
     /// Makes this, which a peer sent, the manifest after `own`.
     package mutating func beginTakeover(from own: Manifest) {
         version = max(version, own.version) + 1
-        voidsTail = true
+        voidsTail = !PlantedBug.takeoverKeepsTail.isPlanted
     }
 
     mutating func endTakeover() {
@@ -168,9 +169,18 @@ extension Manifest {
     /// Writes both copies, one after the other: one is whole at any moment. Durable on return.
     package func store(on disk: some Disk, _ hash: SHA256) throws(DiskError) {
         let bytes = encoded(hash)
+        if PlantedBug.manifestInPlace.isPlanted { return try overwrite(with: bytes, on: disk) }
         for copy in 0..<Self.copies {
             try disk.replace(FileName.manifest(copy), with: bytes)
         }
+    }
+
+    /// The one copy of `PlantedBug.manifestInPlace`.
+    private func overwrite(with bytes: [UInt8], on disk: some Disk) throws(DiskError) {
+        let name = FileName.manifest(0)
+        if try disk.byteCount(of: name) == nil { try disk.create(name, byteCount: 0) }
+        try disk.write([bytes], to: name, at: 0)
+        try disk.resize(name, byteCount: bytes.count)
     }
 
     /// The newest whole copy; nil when neither is there or neither is whole.

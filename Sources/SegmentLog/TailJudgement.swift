@@ -1,3 +1,4 @@
+import BugZoo
 package import Records
 
 // Torn is not corrupt: the one table by which recovery decides about the end of the log. The same
@@ -57,6 +58,8 @@ enum TailJudgement {
         case (_, _, .later): .faulty
         case (.nothing, .covered, _), (.nothing, .doubtful, _): .accept
         case (.bad, .covered, _): .cut
+        case (.bad, .beyond, _) where PlantedBug.damageTakenForTorn.isPlanted: .cut
+        case (.nothing, .beyond, _) where PlantedBug.zerosTakenForEnd.isPlanted: .accept
         case (_, .beyond, _): .faulty
         case (.stray, .covered, _), (_, .doubtful, _), (_, .doubtfulBeyond, _): .stop
         }

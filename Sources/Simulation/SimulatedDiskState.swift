@@ -1,3 +1,4 @@
+import BugZoo
 import Bytes
 
 /// The contents of a simulated disk: what is read, what is durable, and what the operation under
@@ -99,12 +100,14 @@ struct SimulatedDiskState {
         for step in pending {
             switch step {
             case .directory(file: _):
+                if PlantedBug.directoryNotSynced.isPlanted { continue }
                 earlierNames = []
                 let kept = Set(cachedNames.values)
                 files = files.filter { kept.contains($0.key) }
             case .size(let file):
                 files[file]?.settleSize()
             case .sectors(let file, let sectors):
+                if PlantedBug.writeNotSynced.isPlanted { continue }
                 files[file]?.settle(sectors)
             }
         }

@@ -1,3 +1,4 @@
+import ModelCheck
 import Simulation
 
 /// A command line that means nothing.
@@ -14,6 +15,28 @@ enum Invocation {
         var hours: Double?
         var bug: String?
         var jobs = 2
+        /// The one part of the crash points to run; nil for all.
+        var suite: String?
+    }
+
+    struct ModelRange: Sendable {
+        /// One search with these bounds; nil for the usual ones.
+        var bounds: ModelBounds?
+        var states = 2_600_000
+        var bug: String?
+        /// The one of the usual searches to run; nil for all.
+        var search: String?
+        var tells = false
+
+        var phases: [(name: String, bounds: ModelBounds)] {
+            guard var bounds else {
+                return ModelBounds.phases(states: states).filter {
+                    search == nil || search == $0.name
+                }
+            }
+            bounds.states = states
+            return [("search", bounds)]
+        }
     }
 
     case help
@@ -21,6 +44,17 @@ enum Invocation {
     case many(SeedRange)
     /// Crash scripts of that many seeds, and every flipped bit.
     case crashPoints(SeedRange)
+    case modelCheck(ModelRange)
+
+    /// The bug that is to be planted.
+    var bug: String? {
+        switch self {
+        case .help: nil
+        case .one(_, let bug, _): bug
+        case .many(let range), .crashPoints(let range): range.bug
+        case .modelCheck(let range): range.bug
+        }
+    }
 
     static let text = """
         Runs whole clusters on simulated machines; a run is a function of its seed.
@@ -31,13 +65,24 @@ enum Invocation {
                                                  with --bug 0 when a seed finds it
         simulate --hours H [--from SEED] [--jobs J]
                                                  as many seeds as fit H hours, reporting
-        simulate --crash-points N [--from SEED] [--jobs J]
+        simulate --crash-points N [--from SEED] [--suite PART] [--bug NAME] [--jobs J]
                                                  N crash scripts of each part that writes files, cut
                                                  inside every operation; every flipped bit and every
                                                  length of a segment: 0 when all recovers
 
+        simulate --model-check [--states N] [--search NAME] [--bug NAME] [--progress]
+                                                 all that three members of the consensus core can do
+                                                 within bounds, up to N states (2600000): 0 when it
+                                                 holds; else the shortest way there, and 1. One
+                                                 search with bounds of your own: --terms --entries
+                                                 --crashes --corruptions --duplicates --in-flight
+                                                 --reads --transfers, each with a number, and
+                                                 --ask-at-once --write-at-once --start-led 0 or 1
+        simulate --zoo [--search] [--only NAME]  every planted bug by the seed that is stored for it
+
         --trace  prints everything that happens
         --jobs   threads, 2 when not given
+        --suite  \(Self.suites.joined(separator: ", ")): all when not given
         Bugs that can be planted: \(PlantedBugNames.all.joined(separator: ", ")).
         A wrong command line ends with 2.
         """
@@ -59,6 +104,10 @@ enum Invocation {
             self = .help
             return
         }
+        if words[0] == "--model-check" {
+            self = .modelCheck(try Self.modelRange(Array(words.dropFirst())))
+            return
+        }
         while place < words.count {
             switch words[place] {
             case "--seeds": range.count = try Self.number(try value())
@@ -66,6 +115,7 @@ enum Invocation {
             case "--jobs": range.jobs = Int(clamping: try Self.number(try value()))
             case "--bug": range.bug = try Self.bug(try value())
             case "--trace": traces = true
+            case "--suite": range.suite = try Self.suite(try value())
             case "--crash-points":
                 range.count = try Self.number(try value())
                 cutsEverywhere = true
@@ -90,6 +140,65 @@ enum Invocation {
             }
             self = cutsEverywhere ? .crashPoints(range) : .many(range)
         }
+    }
+
+    private static func modelRange(_ words: [String]) throws(UsageFault) -> ModelRange {
+        var range = ModelRange()
+        var place = 0
+        var bounds = ModelBounds()
+        while place < words.count {
+            let word = words[place]
+            if word == "--progress" {
+                range.tells = true
+                place += 1
+                continue
+            }
+            guard place + 1 < words.count else { throw UsageFault(text: "\(word) needs a value") }
+            let text = words[place + 1]
+            place += 2
+            if word == "--bug" {
+                range.bug = try bug(text)
+                continue
+            }
+            if word == "--search" {
+                guard ModelBounds.phases(states: 5).contains(where: { $0.name == text }) else {
+                    throw UsageFault(text: "no search is called \(text)")
+                }
+                range.search = text
+                continue
+            }
+            let number = try number(text)
+            if word == "--states", (1...500_000_000).contains(number) {
+                range.states = Int(number)
+                continue
+            }
+            switch word {
+            case "--ask-at-once" where number < 2: bounds.asksAtOnce = number == 1
+            case "--write-at-once" where number < 2: bounds.writesAtOnce = number == 1
+            case "--start-led" where number < 2: bounds.startsLed = number == 1
+            case "--terms" where (1...6).contains(number): bounds.terms = number
+            case "--entries" where (1...12).contains(number): bounds.entries = number
+            case "--crashes" where number < 10: bounds.crashes = UInt8(number)
+            case "--corruptions" where number < 10: bounds.corruptions = UInt8(number)
+            case "--duplicates" where number < 10: bounds.duplicates = UInt8(number)
+            case "--in-flight" where (1...8).contains(number): bounds.inFlight = Int(number)
+            case "--reads" where number < 10: bounds.reads = UInt8(number)
+            case "--transfers" where number < 10: bounds.transfers = UInt8(number)
+            default: throw UsageFault(text: "\(word) \(text) is no bound of the model check")
+            }
+            range.bounds = bounds
+        }
+        return range
+    }
+
+    static let suites = CrashSuite.all.map(\.name) + [CrashPoints.damage]
+
+    private static func suite(_ name: String) throws(UsageFault) -> String {
+        guard suites.contains(name) else {
+            throw UsageFault(
+                text: "no part is called \(name); there are \(suites.joined(separator: ", "))")
+        }
+        return name
     }
 
     private static func number(_ text: String) throws(UsageFault) -> UInt64 {

@@ -1,3 +1,4 @@
+import BugZoo
 package import Bytes
 package import PeerWire
 package import Records
@@ -363,10 +364,20 @@ package struct ClusterClient {
         }
         for place in commands.indices where commands[place].node == nil {
             commands[place].node = leader
-            let request = commands[place].request
+            let isAgain = commands[place].mayBeDone && PlantedBug.retryWithNewRequest.isPlanted
+            let request = isAgain ? renamed(commands[place].request) : commands[place].request
             send(.command, to: leader) { request.append(to: &$0) }
         }
         sendRequests(to: leader)
+    }
+
+    /// The command under another request id: `PlantedBug.retryWithNewRequest`.
+    private func renamed(_ request: CommandRequest) -> CommandRequest {
+        let old = request.command
+        let id = Identifier(high: ~old.request.high, low: old.request.low &+ 1)
+        return CommandRequest(
+            id: request.id, record: request.record,
+            command: DirectoryCommand(request: id, author: old.author, change: old.change))
     }
 
     /// A node for a stale read: one that does not lead, if there is one.
@@ -386,7 +397,9 @@ package struct ClusterClient {
         while let batch = batches.first, batch.deadline <= now {
             batches.removeFirst()
             waitingBytes -= batch.eventBytes
-            let isUnknown = batch.mayBeAppended || batch.node != nil
+            let isUnknown =
+                (batch.mayBeAppended || batch.node != nil)
+                && !PlantedBug.timeoutToldAsFailure.isPlanted
             for waiter in batch.waiters {
                 deliveries.append(
                     .notAppended(

@@ -30,6 +30,20 @@ struct CommandCheck {
             throw Violation("request \(command.request) was answered as not done and is done")
         }
         try checkRevocations()
+        try checkOrder()
+    }
+
+    /// Behind a revocation the log has nothing of the token, whoever had heard of what.
+    private func checkOrder() throws(Violation) {
+        for (token, sequence) in log.revocations {
+            for place in log.rows.indices.dropFirst(sequence + 1) {
+                guard let content = history.content(withDigest: log.rows[place].digest),
+                    history.contents[content].token == token
+                else { continue }
+                throw Violation(
+                    "sequence \(place) is of token \(token), which sequence \(sequence) revoked")
+            }
+        }
     }
 
     private func checkRevocations() throws(Violation) {

@@ -22,6 +22,8 @@ package struct LogAudit {
     package var rows: [Row] = []
     /// Requests of the directory commands, in log order.
     package var commands: [DirectoryCommand] = []
+    /// Where tokens were revoked: the sequence of the command.
+    package var revocations: [(token: TokenID, sequence: Int)] = []
 
     package init() {}
 
@@ -77,6 +79,10 @@ package struct LogAudit {
         }
         guard header.kind == .directory, header.recordCount > 0 else { return }
         var cursor = ByteCursor(offset..<header.bodyRange.upperBound)
-        commands.append(try DirectoryCommand(&cursor, bytes))
+        let command = try DirectoryCommand(&cursor, bytes)
+        commands.append(command)
+        if case .revokeToken(let token) = command.change {
+            revocations.append((token, rows.count - 1))
+        }
     }
 }

@@ -12,6 +12,8 @@ package struct DamageSuite {
         package var cut = 0
         /// Flips in one copy of a persist record: the other was believed.
         package var healed = 0
+        /// Sectors that hold entries, zeroed: they were said to be faulty.
+        package var zeroed = 0
         /// Lengths of the segment's file.
         package var lengths = 0
     }
@@ -40,6 +42,8 @@ package struct DamageSuite {
     package func run() throws -> Counts {
         var counts = Counts()
         let end = log.catalogue.end().offset
+        counts.zeroed = try runZeros(end: end)
+        counts.lengths = try runLengths(end: end)
         for bit in 0..<(log.disk.contents(of: file)?.count ?? 0) * 8 {
             log.disk.flipBit(bit, of: file)
             let found = try inspect("bit \(bit) of the segment")
@@ -62,8 +66,29 @@ package struct DamageSuite {
             try demand(found.damagedCopies == 1, "bit \(bit) of the records is not noticed")
             counts.healed += 1
         }
-        counts.lengths = try runLengths(end: end)
         return counts
+    }
+
+    /// Zeroes each sector by itself, and from each entry on all that follows.
+    private func runZeros(end: Int) throws -> Int {
+        let whole = log.disk.contents(of: file) ?? []
+        let sectors = (end + SimulatedDisk.sectorSize - 1) / SimulatedDisk.sectorSize
+        for sector in 0..<sectors {
+            log.disk.zeroSector(sector, of: file)
+            let found = try inspect("sector \(sector) of zeros")
+            try demand(found.faulty != nil, "sector \(sector) of zeros is not noticed")
+            log.disk.replace(file, with: whole)
+        }
+        var index = log.catalogue.lastIndex
+        while let place = log.catalogue.place(of: index), index > LogIndex(1) {
+            let zeros = [UInt8](repeating: 0, count: whole.count - place.offset)
+            log.disk.replace(file, with: whole[..<place.offset] + zeros)
+            let found = try inspect("zeros from entry \(index) on")
+            try demand(found.faulty != nil, "zeros from entry \(index) on are not noticed")
+            index = index.previous
+        }
+        log.disk.replace(file, with: whole)
+        return sectors
     }
 
     private func runLengths(end: Int) throws -> Int {

@@ -1,3 +1,4 @@
+import BugZoo
 import Consensus
 
 /// The planted bugs that this build knows.
@@ -8,6 +9,13 @@ package enum PlantedBugNames {
             PlantedBug.allCases.map(\.rawValue)
         #else
             []
+        #endif
+    }
+
+    /// Plants the bug in the whole process, for what has no settings. Call it before any run.
+    package static func plant(_ name: String) {
+        #if PLANTED_BUGS
+            PlantedBug(rawValue: name)?.plant()
         #endif
     }
 

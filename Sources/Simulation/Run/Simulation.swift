@@ -1,3 +1,4 @@
+import BugZoo
 import Bytes
 import Consensus
 import Crypto
