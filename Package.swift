@@ -102,7 +102,7 @@ let package = Package(
                 "Maintenance", "Records", "Replica", "Restoration", "SegmentInspection",
                 "SegmentLog", "Server",
             ]),
-        program("simulate", path: "tools/simulator", imports: ["Linux", "Simulation"]),
+        program("simulate", path: "tools/simulator", imports: ["Bytes", "JSON", "Linux", "Simulation"]),
         program(
             "compactbench", path: "tools/bench/compaction",
             imports: ["Bytes", "Compaction", "Crypto", "Records", "SegmentLog", "Linux"]),

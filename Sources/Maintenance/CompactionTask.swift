@@ -18,8 +18,9 @@ package enum CompactionTask: Equatable, Sendable {
     case takeOver([SegmentDescriptor], through: LogIndex)
     /// The manifest names the outputs instead of the inputs from now on.
     case swap(compaction: LogIndex, outputs: [SegmentDescriptor])
-    /// Files of segments that the archive covers and the manifest does not name are removed.
-    case sweep
+    /// Files of segments, and state tables, that the archive covers and does not name are removed;
+    /// `fetched`: and what is left of takeovers that nobody goes on with.
+    case sweep(fetched: Bool)
 }
 
 /// What came of such a part, durably.
@@ -72,9 +73,9 @@ extension Maintainer {
                 manifest = next
             }
             return .swapped(compaction: compaction, manifest)
-        case .sweep:
+        case .sweep(let fetched):
             try endPasses()
-            try sweep()
+            try sweep(fetched: fetched)
             return .swept
         }
     }
@@ -130,13 +131,16 @@ extension Maintainer {
         }
     }
 
-    private func sweep() throws(ReadFailure) {
-        let named = Set(manifest.segments.flatMap { [$0.file, $0.places] })
+    private func sweep(fetched: Bool) throws(ReadFailure) {
+        var named = Set(manifest.segments.flatMap { [$0.file, $0.places] })
+        for segment in manifest.segments.suffix(StateTableFile.keptCount) {
+            named.insert(FileName.state(segment.lastIndex))
+        }
         try onDisk { disk throws(DiskError) in
             for name in try disk.list() where !named.contains(name) {
-                guard let first = FileName.archivedSegment(named: name),
-                    first <= manifest.lastIndex
-                else { continue }
+                let index = FileName.archivedSegment(named: name) ?? FileName.state(named: name)
+                let isReplaced = index.map { $0 <= manifest.lastIndex } ?? false
+                guard isReplaced || fetched && FetchedFiles.isName(name) else { continue }
                 try disk.remove(name)
             }
         }
