@@ -11,6 +11,10 @@ package enum CommandAnswer: Equatable, Sendable {
     case released
     /// So many events are hidden from now on.
     case erased(UInt64)
+    case user(UserID)
+    case session(TokenID)
+    /// It is so now.
+    case changed
 }
 
 /// The answers to the newest commands by their request ids, so that repeating one is safe.
@@ -62,6 +66,22 @@ package struct CommandAnswers: Equatable, Sendable {
 }
 
 extension CommandAnswer {
+    /// The answer to a change of the directory; nil for bookkeeping, which nobody asked for.
+    init?(to change: DirectoryCommand.Change) {
+        switch change {
+        case .createToken(let row): self = .created(row.id)
+        case .revokeToken(let id): self = .revoked(id)
+        case .directory(.createUser(let row)): self = .user(row.id)
+        case .directory(.registerClient(let change)), .directory(.updateUser(let change)):
+            self = .user(change.id)
+        case .directory(.createSession(let row)): self = .session(row.id)
+        case .directory(.useSessions): return nil
+        case .directory: self = .changed
+        case .compact, .addHold, .removeHold, .erase:
+            preconditionFailure("no change of the directory: \(change)")
+        }
+    }
+
     package init(_ cursor: inout ByteCursor, _ bytes: Span<UInt8>) throws(ByteDefect) {
         let place = cursor.offset
         let kind: UInt8 = try cursor.integer(bytes)
@@ -73,6 +93,9 @@ extension CommandAnswer {
         case 4: self = .held
         case 5: self = .released
         case 6: self = .erased(value)
+        case 7: self = .user(UserID(value))
+        case 8: self = .session(TokenID(value))
+        case 9: self = .changed
         default: throw ByteDefect(offset: place)
         }
     }
@@ -86,6 +109,9 @@ extension CommandAnswer {
             case .held: (4, 0)
             case .released: (5, 0)
             case .erased(let events): (6, events)
+            case .user(let id): (7, id.value)
+            case .session(let id): (8, id.value)
+            case .changed: (9, 0)
             }
         bytes.append(kind)
         bytes.append(littleEndian: value)

@@ -6,6 +6,20 @@ package import Records
 // - applied entries follow each other without gaps
 // - the overlay holds what this leader proposed and is not yet applied, in log order
 
+/// A change of the directory, as those who follow it carry it out too.
+package struct AppliedChange: Equatable, Sendable {
+    /// Of the directory after it.
+    package let version: UInt64
+    package let time: Timestamp
+    package let change: DirectoryCommand.Change
+
+    package init(version: UInt64, time: Timestamp, change: DirectoryCommand.Change) {
+        self.version = version
+        self.time = time
+        self.change = change
+    }
+}
+
 /// What the log means: revisions and duplicates, the directory, answers to commands.
 package struct Ledger {
     /// Why an entry cannot be what the log says; the node stops.
@@ -32,6 +46,8 @@ package struct Ledger {
 
     package internal(set) var index: RevisionIndex
     package internal(set) var directory = Directory()
+    /// Of the directory, since they were taken last; no part of the state.
+    private var changes: [AppliedChange] = []
     package internal(set) var answers = CommandAnswers()
     package private(set) var genesis: Genesis?
     /// The cluster that the first entry of the log names: another one where a backup was restored.
@@ -191,25 +207,35 @@ package struct Ledger {
 
     private mutating func applyDirectory(_ entry: Entry) throws(Defect) {
         let header = entry.header
-        let record = try view(entry, at: header.bodyRange.lowerBound)
-        var cursor = ByteCursor(record.range.upperBound..<header.bodyRange.upperBound)
-        guard header.recordCount == 1,
-            let command = try? DirectoryCommand(&cursor, entry.bytes.span), cursor.remaining == 0
-        else { throw .malformed(header.index, offset: record.range.upperBound) }
+        // Bookkeeping has no administrative event.
+        let start =
+            header.recordCount == 0
+            ? header.bodyRange.lowerBound
+            : try view(entry, at: header.bodyRange.lowerBound).range.upperBound
+        var cursor = ByteCursor(start..<header.bodyRange.upperBound)
+        guard header.recordCount <= 1,
+            let command = try? DirectoryCommand(&cursor, entry.bytes.span), cursor.remaining == 0,
+            command.isBookkeeping == (header.recordCount == 0)
+        else { throw .malformed(header.index, offset: start) }
         switch command.change {
-        case .createToken(var row):
-            guard directory.token(row.id) == nil else {
-                throw .malformed(header.index, offset: record.range.upperBound)
-            }
-            row.createdAt = header.timestamp
-            directory.insert(row)
-            answers.remember(command.request, .created(row.id), at: header.index)
-        case .revokeToken(let id):
-            directory.revoke(id, at: header.timestamp)
-            answers.remember(command.request, .revoked(id), at: header.index)
-        case .compact, .addHold, .removeHold: applyRetention(command, at: header)
-        case .erase: throw .malformed(header.index, offset: record.range.upperBound)
+        case .compact, .addHold, .removeHold: return applyRetention(command, at: header)
+        case .erase: throw .malformed(header.index, offset: start)
+        case .createToken, .revokeToken, .directory: break
         }
+        guard directory.apply(command.change, at: header.timestamp) else {
+            throw .malformed(header.index, offset: start)
+        }
+        changes.append(
+            AppliedChange(
+                version: directory.version, time: header.timestamp, change: command.change))
+        guard let answer = CommandAnswer(to: command.change) else { return }
+        answers.remember(command.request, answer, at: header.index)
+    }
+
+    /// The changes of the directory since this was asked last: what its followers need.
+    package mutating func takeChanges() -> [AppliedChange] {
+        defer { changes.removeAll() }
+        return changes
     }
 
     private func checkSeal(_ entry: Entry) throws(Defect) {

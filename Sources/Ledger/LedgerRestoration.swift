@@ -9,14 +9,14 @@ extension Ledger {
     /// own end.
     ///
     /// Holds and erasures stay as they are newest; compactions that were under way are forgotten, and
-    /// tokens too unless `keepsTokens`.
+    /// tokens and sessions too unless `keepsTokens`.
     package mutating func found(
         _ genesis: Genesis, on seal: EntryHeader, segmentCount: Int, keepsTokens: Bool
     ) {
-        var tokens = Directory()
-        if keepsTokens { tokens = directory }
-        if tokens.token(genesis.administrator.id) == nil { tokens.insert(genesis.administrator) }
-        directory = tokens
+        if !keepsTokens { directory.voidCredentials() }
+        if directory.token(genesis.administrator.id) == nil {
+            directory.insert(genesis.administrator)
+        }
         begin(genesis, origin: origin ?? genesis.clusterID)
         answers = CommandAnswers()
         applied = seal.index

@@ -58,7 +58,7 @@ extension Ledger {
         case .removeHold(let id):
             retention.removeHold(id, at: header)
             answers.remember(command.request, .released, at: header.index)
-        case .createToken, .revokeToken, .erase:
+        case .createToken, .revokeToken, .erase, .directory:
             preconditionFailure("no command of retention: \(command.change)")
         }
     }

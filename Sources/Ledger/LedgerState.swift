@@ -22,8 +22,8 @@ extension Ledger {
     /// Goes on from a state that `appendState` wrote. `archive` has tables of all revisions up to
     /// there, or further; `seed` is that of their keys.
     package init(
-        state cursor: inout ByteCursor, _ bytes: Span<UInt8>, seed: RevisionKey.Seed,
-        archive: (any ArchivedRevisions)?
+        state cursor: inout ByteCursor, _ bytes: Span<UInt8>, directory format: Directory.Format,
+        seed: RevisionKey.Seed, archive: (any ArchivedRevisions)?
     ) throws(ByteDefect) {
         self.init(seed: seed, archive: archive)
         applied = LogIndex(try cursor.integer(bytes))
@@ -35,7 +35,7 @@ extension Ledger {
         begin(
             genesis,
             origin: Identifier(bytes, at: try cursor.take(Identifier.encodedSize).lowerBound))
-        directory = try Directory(&cursor, bytes)
+        directory = try Directory(&cursor, bytes, format: format)
         answers = try CommandAnswers(&cursor, bytes)
         retention = try Retention(&cursor, bytes)
     }

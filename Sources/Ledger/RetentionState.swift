@@ -204,12 +204,6 @@ extension RunResult {
 }
 
 extension ByteCursor {
-    fileprivate mutating func flag(_ bytes: Span<UInt8>) throws(ByteDefect) -> Bool {
-        let value = try integer(bytes, as: UInt8.self)
-        guard value < 2 else { throw ByteDefect(offset: offset - 1) }
-        return value == 1
-    }
-
     fileprivate mutating func policy(
         _ bytes: Span<UInt8>
     ) throws(ByteDefect) -> CompactionPolicy {

@@ -92,7 +92,7 @@ extension Maintainer {
             return .made(
                 compaction: rules.compaction, output: output.descriptor, tally: output.tally)
         } catch {
-            guard case .corrupt = error else { throw error }
+            guard error.isCorrupt || error.isDamage(of: input.file) else { throw error }
             return .failed(compaction: rules.compaction, error)
         }
     }
@@ -126,7 +126,7 @@ extension Maintainer {
             ).plan()
             return .planned(segments[place], tally)
         } catch {
-            guard case .corrupt = error else { throw error }
+            guard error.isCorrupt || error.isDamage(of: segments[place].file) else { throw error }
             return .unplanned(error)
         }
     }

@@ -33,6 +33,14 @@ package struct CommandRequest: Equatable, Sendable {
         try cursor.finish()
     }
 
+    /// The application for which the author acts, as the record says it.
+    package var application: String {
+        guard let view = try? RecordView(decoding: record.span, at: 0, end: record.count) else {
+            preconditionFailure("a command's record was not checked")
+        }
+        return String(decoding: record[view.application], as: UTF8.self)
+    }
+
     package func append(to payload: inout [UInt8]) {
         payload.append(littleEndian: id)
         payload.append(counted: record)
@@ -62,6 +70,8 @@ package struct CommandReply: Equatable, Sendable {
         case closed
         /// There are as many holds as there may be.
         case full
+        /// The directory does not take the change.
+        case objected(DirectoryObjection)
     }
 
     package let id: UInt64
@@ -86,6 +96,11 @@ package struct CommandReply: Equatable, Sendable {
         case 8: outcome = .held
         case 9: outcome = .closed
         case 10: outcome = .full
+        case 11:
+            guard let objection = DirectoryObjection(rawValue: try cursor.integer(bytes)) else {
+                throw ByteDefect(offset: cursor.offset - 1)
+            }
+            outcome = .objected(objection)
         default: throw ByteDefect(offset: cursor.offset)
         }
         try cursor.finish()
@@ -106,6 +121,7 @@ package struct CommandReply: Equatable, Sendable {
         case .held: payload.append(8)
         case .closed: payload.append(9)
         case .full: payload.append(10)
+        case .objected(let objection): payload.append(contentsOf: [11, objection.rawValue])
         }
     }
 }

@@ -22,6 +22,7 @@ package enum FrameKind: UInt8, Sendable {
     case query = 33
     case command = 34
     case clusterCommand = 35
+    case sessionUses = 36
     // From a node to a gateway or tool.
     case receipts = 48
     case rows = 49
@@ -29,6 +30,7 @@ package enum FrameKind: UInt8, Sendable {
     case status = 51
     case directory = 52
     case clusterAnswer = 53
+    case directoryChange = 54
 }
 
 /// Why a stream of frames cannot be read on; the connection is closed.

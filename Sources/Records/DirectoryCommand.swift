@@ -89,6 +89,7 @@ package struct DirectoryCommand: Equatable, Sendable {
         case removeHold(NamedID)
         /// On the way to the leader only, who proposes an ERASE entry for it.
         case erase(uniqueID: [UInt8], reason: String)
+        case directory(DirectoryChange)
     }
 
     /// Names the request: repeating it changes nothing and gets the first answer.
@@ -101,6 +102,11 @@ package struct DirectoryCommand: Equatable, Sendable {
         self.request = request
         self.author = author
         self.change = change
+    }
+
+    /// Whether it is a note for the record rather than somebody's act.
+    package var isBookkeeping: Bool {
+        if case .directory(.useSessions) = change { true } else { false }
     }
 
     /// The mark of the unique_id that stands in the command; nil when there is none in it.
@@ -127,25 +133,41 @@ package struct DirectoryCommand: Equatable, Sendable {
     package init(_ cursor: inout ByteCursor, _ bytes: Span<UInt8>) throws(ByteDefect) {
         request = Identifier(bytes, at: try cursor.take(Identifier.encodedSize).lowerBound)
         author = TokenID(try cursor.integer(bytes))
-        switch try cursor.integer(bytes, as: UInt8.self) {
-        case 1: change = .createToken(try TokenRow(&cursor, bytes))
-        case 2: change = .revokeToken(TokenID(try cursor.integer(bytes)))
-        case 3: change = .compact(try CompactionOrder(&cursor, bytes))
-        case 4:
-            let id = try NamedID(&cursor, bytes)
-            change = .addHold(id, reason: try cursor.text(bytes))
-        case 5: change = .removeHold(try NamedID(&cursor, bytes))
-        case 6:
-            let uniqueID = try NamedID(&cursor, bytes).uniqueID
-            change = .erase(uniqueID: uniqueID, reason: try cursor.text(bytes))
-        default: throw ByteDefect(offset: cursor.offset)
-        }
+        change = try Change(&cursor, bytes)
     }
 
     package func append(to bytes: inout [UInt8]) {
         request.append(to: &bytes)
         bytes.append(littleEndian: author.value)
-        switch change {
+        change.append(to: &bytes)
+    }
+}
+
+extension DirectoryCommand.Change {
+    package init(_ cursor: inout ByteCursor, _ bytes: Span<UInt8>) throws(ByteDefect) {
+        let kind: UInt8 = try cursor.integer(bytes)
+        switch kind {
+        case 1: self = .createToken(try TokenRow(&cursor, bytes))
+        case 2: self = .revokeToken(TokenID(try cursor.integer(bytes)))
+        case 3: self = .compact(try CompactionOrder(&cursor, bytes))
+        case 4:
+            let id = try NamedID(&cursor, bytes)
+            self = .addHold(id, reason: try cursor.text(bytes))
+        case 5: self = .removeHold(try NamedID(&cursor, bytes))
+        case 6:
+            let uniqueID = try NamedID(&cursor, bytes).uniqueID
+            self = .erase(uniqueID: uniqueID, reason: try cursor.text(bytes))
+        default:
+            let place = cursor.offset - 1
+            guard let change = try DirectoryChange(kind: kind, &cursor, bytes) else {
+                throw ByteDefect(offset: place)
+            }
+            self = .directory(change)
+        }
+    }
+
+    package func append(to bytes: inout [UInt8]) {
+        switch self {
         case .createToken(let row):
             bytes.append(1)
             row.append(to: &bytes)
@@ -166,6 +188,7 @@ package struct DirectoryCommand: Equatable, Sendable {
             bytes.append(6)
             NamedID(uniqueID: uniqueID).append(to: &bytes)
             bytes.append(counted: reason)
+        case .directory(let change): change.append(to: &bytes)
         }
     }
 }

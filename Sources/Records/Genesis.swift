@@ -86,14 +86,12 @@ extension TokenRow {
     /// Reads a row as `append(to:)` writes it.
     package init(_ cursor: inout ByteCursor, _ bytes: Span<UInt8>) throws(ByteDefect) {
         let id = TokenID(try cursor.integer(bytes))
-        guard let kind = TokenKind(rawValue: try cursor.integer(bytes)) else {
+        guard let kind = TokenKind(rawValue: try cursor.integer(bytes)), kind != .session else {
             throw ByteDefect(offset: cursor.offset)
         }
         let application = try cursor.text(bytes)
         let name = try cursor.text(bytes)
-        let count = try cursor.integer(bytes, as: UInt32.self)
-        var permissions: [String] = []
-        for _ in 0..<count { permissions.append(try cursor.text(bytes)) }
+        let permissions = try cursor.texts(bytes)
         let digest = bytes.copy(try cursor.take(32))
         let createdAt = Timestamp(microseconds: try cursor.integer(bytes))
         let revokedAt = Timestamp(microseconds: try cursor.integer(bytes))
@@ -109,8 +107,7 @@ extension TokenRow {
         bytes.append(kind.rawValue)
         bytes.append(counted: application)
         bytes.append(counted: name)
-        bytes.append(littleEndian: UInt32(permissions.count))
-        for permission in permissions { bytes.append(counted: permission) }
+        bytes.append(texts: permissions)
         bytes.append(contentsOf: secretDigest)
         bytes.append(littleEndian: createdAt.microseconds)
         bytes.append(littleEndian: (revokedAt ?? .absent).microseconds)

@@ -4,32 +4,23 @@ import Bytes
 package enum TokenKind: UInt8, Sendable {
     case application = 1
     case administrator = 2
+    /// A user's, until it is deleted or expires; the directory has it among the sessions.
+    case session = 3
 
     package var slug: String {
         switch self {
         case .application: "app"
         case .administrator: "admin"
+        case .session: "ses"
         }
     }
 }
 
-/// A token's public half: 64 random bits, written as 16 hexadecimal digits.
-package struct TokenID: Hashable, Comparable, Sendable, CustomStringConvertible {
+/// The public half of a token or session: 64 random bits, written as 16 hexadecimal digits.
+package struct TokenID: RandomName {
     package let value: UInt64
 
     package init(_ value: UInt64) { self.value = value }
-
-    /// Reads 16 hexadecimal digits; nil when it is anything else.
-    package init?(_ digits: Span<UInt8>) {
-        guard digits.count == 16, let bytes = Hex.decode(digits) else { return nil }
-        value = bytes.reduce(0) { $0 << 8 | UInt64($1) }
-    }
-
-    package var description: String {
-        Hex.encode((0..<8).map { UInt8(truncatingIfNeeded: value >> (56 - 8 * UInt64($0))) })
-    }
-
-    package static func < (left: TokenID, right: TokenID) -> Bool { left.value < right.value }
 }
 
 /// A token as its holder has it: `dbk_<kind>_<id: 16 hex digits>_<secret: 43 base64url characters>`.
@@ -50,7 +41,7 @@ package struct TokenText: Sendable {
 
     /// Reads a token; nil when it is not of the form.
     package init?(parsing text: Span<UInt8>) {
-        for kind in [TokenKind.application, .administrator] {
+        for kind in [TokenKind.application, .administrator, .session] {
             let prefix = Array("dbk_\(kind.slug)_".utf8)
             guard text.count == prefix.count + Self.tailByteCount,
                 text.equals(prefix.span, in: 0..<prefix.count),
@@ -74,7 +65,7 @@ package struct TokenText: Sendable {
 }
 
 /// A token as the directory keeps it.
-package struct TokenRow: Equatable, Sendable {
+package struct TokenRow: Equatable, Identifiable, Sendable, PermissionHolder {
     package let id: TokenID
     package let kind: TokenKind
     /// The application that it belongs to; empty for an administrator's.
@@ -99,39 +90,5 @@ package struct TokenRow: Equatable, Sendable {
         self.secretDigest = secretDigest
         self.createdAt = createdAt
         self.revokedAt = revokedAt
-    }
-
-    /// Whether the token may do `action` on `resource`.
-    package func permits(_ resource: String, _ action: String) -> Bool {
-        permissions.contains { permission in
-            let text = permission.utf8
-            if text.elementsEqual("*".utf8) { return true }
-            guard text.starts(with: resource.utf8) else { return false }
-            let rest = text.dropFirst(resource.utf8.count)
-            return rest.elementsEqual("/*".utf8)
-                || (rest.first == UInt8(ascii: "/") && rest.dropFirst().elementsEqual(action.utf8))
-        }
-    }
-
-    /// Whether this token may give `permission` to another: only what it holds itself.
-    package func mayGrant(_ permission: String) -> Bool {
-        guard permission != "*" else { return permissions.contains("*") }
-        let parts = permission.split(separator: "/", maxSplits: 1)
-        return parts.count == 2 && permits(String(parts[0]), String(parts[1]))
-    }
-
-    /// Whether the text is a permission: `*`, `resource/*` or `resource/action`, in lower-case
-    /// letters, digits and underscores.
-    package static func isPermission(_ text: String) -> Bool {
-        guard text != "*" else { return true }
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-        return parts.count == 2 && isWord(parts[0]) && (parts[1] == "*" || isWord(parts[1]))
-    }
-
-    private static func isWord(_ text: Substring) -> Bool {
-        !text.isEmpty
-            && text.utf8.allSatisfy { byte in
-                (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte) || byte == 0x5F
-            }
     }
 }

@@ -26,12 +26,15 @@ struct PendingCommands {
     var waiting: [Waiting] = []
     var inFlight: InFlight?
 
-    /// Whether a revocation of `id` is proposed; it counts at once.
-    func isRevoking(_ id: TokenID) -> Bool {
-        guard let inFlight, case .revokeToken(let revoked) = inFlight.request.command.change else {
-            return false
+    /// Whether the end of `id` is proposed; it counts at once. `user`: of a session.
+    func isRevoking(_ id: TokenID, of user: UserID?) -> Bool {
+        switch inFlight?.request.command.change {
+        case .revokeToken(let revoked): revoked == id
+        case .directory(.deleteSession(let session)): session == id
+        case .directory(.deleteUser(let deleted)): deleted == user
+        case .directory(.updateUser(let change)): change.id == user && change.password != nil
+        default: false
         }
-        return revoked == id
     }
 
     /// Whether an erasure of the unique_id in `range` is proposed; it is closed at once.
@@ -44,9 +47,6 @@ struct PendingCommands {
 }
 
 extension Replica {
-    /// Tokens of a cluster, revoked ones included: the directory goes to gateways in one frame.
-    static let tokenLimit = 10_000
-
     /// A directory command from a gateway.
     package mutating func command(
         _ request: CommandRequest, from client: ClientID, into outcome: inout ReplicaOutcome
@@ -64,7 +64,7 @@ extension Replica {
     ) {
         while serves, commands.inFlight == nil, !commands.waiting.isEmpty {
             let next = commands.waiting.removeFirst()
-            if let refusal = refusal(of: next.request, into: &outcome) {
+            if let refusal = refusal(of: next.request, wall: wall, into: &outcome) {
                 reply(refusal, to: next.request.id, next.client, into: &outcome)
                 continue
             }
@@ -82,23 +82,26 @@ extension Replica {
 
     /// Why the command is not proposed, or its answer when it was proposed before.
     private func refusal(
-        of request: CommandRequest, into outcome: inout ReplicaOutcome
+        of request: CommandRequest, wall: Timestamp, into outcome: inout ReplicaOutcome
     ) -> CommandReply.Outcome? {
         if let known = ledger.answers.answer(to: request.command.request) {
             return .done(known.answer)
         }
-        guard let author = ledger.directory.token(request.command.author),
-            author.kind == .administrator, author.revokedAt == nil
-        else { return .refused }
+        do throws(DirectoryObjection) {
+            try ledger.directory.judge(
+                request.command.change, author: request.command.author,
+                application: request.application, at: wall)
+        } catch {
+            return error == .permission || error == .credential ? .refused : .objected(error)
+        }
         switch request.command.change {
-        case .createToken(let row):
-            guard ledger.directory.tokens.count < Self.tokenLimit,
-                row.permissions.allSatisfy(author.mayGrant)
-            else { return .refused }
-            return ledger.directory.token(row.id) == nil ? nil : .unknownToken
+        case .createToken: return nil
         case .revokeToken(let id):
             guard let token = ledger.directory.token(id) else { return .unknownToken }
             return token.id == request.command.author ? .refused : nil
+        case .directory(let change):
+            if case .useSessions = change { return .refused }
+            return nil
         case .compact: return ledger.retention.run == nil ? nil : .running
         case .addHold(let id, _):
             if ledger.isClosed(id.uniqueID) { return .closed }
@@ -130,7 +133,7 @@ extension Replica {
         var body = request.record
         var payload: [UInt8] = []
         switch command.change {
-        case .createToken, .revokeToken, .compact: command.append(to: &payload)
+        case .createToken, .revokeToken, .compact, .directory: command.append(to: &payload)
         case .addHold(let id, let reason):
             let named = NamedID(mark: ledger.mark(of: id.uniqueID), uniqueID: id.uniqueID)
             body = Self.record(request.record, about: named.mark)

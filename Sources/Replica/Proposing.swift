@@ -67,7 +67,7 @@ extension Replica {
             if batch.bytes.count + item.record.range.count > Limits.batchBytes {
                 closeBatch(now: now, wall: wall, into: &outcome)
             }
-            guard let decision = decide(item, bytes, into: &outcome) else { return }
+            guard let decision = decide(item, bytes, wall: wall, into: &outcome) else { return }
             if case .appended = decision { proposed = true }
             decisions.append(decision)
             offset = next
@@ -105,9 +105,10 @@ extension Replica {
 
     /// Decides about one event; nil with a failure set when the index cannot be read.
     private mutating func decide(
-        _ item: Submit.Item, _ bytes: Span<UInt8>, into outcome: inout ReplicaOutcome
+        _ item: Submit.Item, _ bytes: Span<UInt8>, wall: Timestamp,
+        into outcome: inout ReplicaOutcome
     ) -> PendingSubmit.Decision? {
-        let mayWrite = mayWrite(item.record.writtenBy, bytes)
+        let mayWrite = mayWrite(item.record.writtenBy, bytes, wall)
         if isClosed(bytes, item.record.uniqueID) { return mayWrite ? .erased : .tokenRefused }
         let verdict: Ledger.Verdict
         do {
@@ -152,13 +153,11 @@ extension Replica {
         commands.isErasing(bytes, range) || ledger.isClosed(bytes, range)
     }
 
-    /// Whether the token that is named in `range` may still write.
-    private func mayWrite(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
-        guard let id = TokenID(bytes.extracting(range)), let token = ledger.directory.token(id)
-        else {
-            return false
-        }
-        return token.revokedAt == nil && !commands.isRevoking(id)
+    /// Whether the token or session that is named in `range` may still write.
+    private func mayWrite(_ range: Range<Int>, _ bytes: Span<UInt8>, _ wall: Timestamp) -> Bool {
+        guard let id = Writer.credential(bytes, range) else { return false }
+        return ledger.directory.standing(of: id, at: wall) == .usable
+            && !commands.isRevoking(id, of: ledger.directory.session(id)?.user)
     }
 
     /// Proposes the open batch as one entry.
@@ -313,6 +312,7 @@ extension Replica {
         }
         submits.removeAll()
         failCommands(into: &outcome)
+        sessionUses.removeAll()
         failEstimates(into: &outcome)
         compacting.stopLeading()
         failTransfer(into: &outcome)

@@ -95,6 +95,8 @@ package struct Replica {
     var submits: [PendingSubmit] = []
     var refusals = RefusedSubmits()
     var commands = PendingCommands()
+    /// Uses of sessions that wait to be recorded, the newest of each session.
+    var sessionUses: [TokenID: Timestamp] = [:]
     var transfer = PendingTransfer()
     var seals = PendingSeals()
     var serves = false
@@ -262,7 +264,9 @@ package struct Replica {
         sealSegment(now: now, wall: wall, into: &outcome)
         applyCommitted(into: &outcome)
         archiveDurable(into: &outcome)
+        reportDirectory(into: &outcome)
         startServing(into: &outcome)
+        proposeSessionUses(now: now, wall: wall, into: &outcome)
         proposeCommand(now: now, wall: wall, into: &outcome)
         answerSubmits(into: &outcome)
         answerSeals(into: &outcome)

@@ -24,12 +24,29 @@ extension Replica {
         refusals.forget(client)
     }
 
-    /// Tells clients of a changed directory at once, and of the status when it is due.
-    mutating func reportStatus(now: Instant, into outcome: inout ReplicaOutcome) {
-        if ledger.directory.version != sentDirectoryVersion {
-            sentDirectoryVersion = ledger.directory.version
-            for client in clients { sendDirectory(to: client, into: &outcome) }
+    /// Tells clients of each change of the directory, in front of the answer to who asked for it;
+    /// all of it where the state was taken over from a peer.
+    mutating func reportDirectory(into outcome: inout ReplicaOutcome) {
+        let changes = ledger.takeChanges()
+        let version = ledger.directory.version
+        guard version != sentDirectoryVersion else { return }
+        let follows = changes.first?.version == sentDirectoryVersion + 1
+        sentDirectoryVersion = version
+        for client in clients {
+            guard follows else {
+                sendDirectory(to: client, into: &outcome)
+                continue
+            }
+            outcome.send(to: .client(client)) { bytes in
+                for change in changes {
+                    Frame.append(.directoryChange, to: &bytes) { change.append(to: &$0) }
+                }
+            }
         }
+    }
+
+    /// Tells clients of the status when it is due.
+    mutating func reportStatus(now: Instant, into outcome: inout ReplicaOutcome) {
         guard now >= statusDeadline else { return }
         statusDeadline = now.advanced(byNanoseconds: settings.statusNanoseconds)
         guard !clients.isEmpty else { return }

@@ -8,12 +8,13 @@ package import SegmentLog
 package enum StateTable {
     /// "DAYBKSTA"
     private static let magic: UInt64 = 0x4154_534b_4259_4144
-    private static let format: UInt32 = 1
+    /// 1: a directory of tokens alone.
+    private static let formats: ClosedRange<UInt32> = 1...2
 
     package static func encode(_ ledger: Ledger, clusterID: Identifier) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.append(littleEndian: magic)
-        bytes.append(littleEndian: format)
+        bytes.append(littleEndian: formats.upperBound)
         bytes.append(littleEndian: UInt32(0))
         clusterID.append(to: &bytes)
         ledger.appendState(to: &bytes)
@@ -28,14 +29,16 @@ package enum StateTable {
         do {
             var cursor = ByteCursor(0..<bytes.count)
             let place = cursor.offset
-            guard try cursor.integer(bytes, as: UInt64.self) == magic,
-                try cursor.integer(bytes, as: UInt32.self) == format,
+            let magic = try cursor.integer(bytes, as: UInt64.self)
+            let format = try cursor.integer(bytes, as: UInt32.self)
+            guard magic == Self.magic, formats.contains(format),
                 try cursor.integer(bytes, as: UInt32.self) == 0,
                 Identifier(bytes, at: try cursor.take(Identifier.encodedSize).lowerBound)
                     == clusterID
             else { throw ByteDefect(offset: place) }
             var ledger = try Ledger(
-                state: &cursor, bytes, seed: index?.seed ?? RevisionKey.Seed(0), archive: index)
+                state: &cursor, bytes, directory: format == 1 ? .tokens : .current,
+                seed: index?.seed ?? RevisionKey.Seed(0), archive: index)
             try cursor.finish()
             guard ledger.applied == file.seal else { throw ByteDefect(offset: cursor.offset) }
             // The table names the one before it; the next one will name this.

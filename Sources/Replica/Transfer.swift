@@ -23,10 +23,7 @@ extension Replica {
         guard serves || consensus.transferTarget != nil else {
             return clusterReply(.none, to: command.id, client, into: &outcome)
         }
-        guard let author = ledger.directory.token(command.author),
-            author.kind == .administrator, author.revokedAt == nil,
-            !commands.isRevoking(author.id)
-        else {
+        guard mayAdminister(command.author, wall: wall) else {
             let refusal = ClusterReply.Outcome.refused(
                 .notAllowed, detail: "Only an administrator's token may do this.")
             return clusterReply(refusal, to: command.id, client, into: &outcome)
@@ -40,6 +37,17 @@ extension Replica {
         case .holds(let uniqueID):
             clusterReply(.holds(holds(after: uniqueID)), to: command.id, client, into: &outcome)
         }
+    }
+
+    /// Whether commands about the cluster may come in this name. Which of them a session may give,
+    /// its gateway judges.
+    private func mayAdminister(_ author: TokenID, wall: Timestamp) -> Bool {
+        guard let authority = ledger.directory.authority(of: author, application: "") else {
+            return false
+        }
+        return authority.mayAdminister
+            && ledger.directory.standing(of: author, at: wall) == .usable
+            && !commands.isRevoking(author, of: authority.user)
     }
 
     private mutating func transfer(

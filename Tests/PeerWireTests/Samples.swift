@@ -100,6 +100,8 @@ struct Sample: Sendable {
         .done(.created(TokenID(1))), .done(.revoked(TokenID(2))), .unknownToken, .refused, .none,
         .unknown, .done(.compacting(LogIndex(9))), .done(.held), .done(.released),
         .done(.erased(3)), .unknownID, .running, .held, .closed, .full,
+        .done(.user(UserID(4))), .done(.session(TokenID(5))), .done(.changed),
+        .objected(.emailTaken),
     ]
 
     static let reports = [

@@ -317,7 +317,7 @@ struct CommandTests {
 extension TokenID {
     fileprivate var row: TokenRow {
         TokenRow(
-            id: self, kind: .application, application: "t", name: "n", permissions: ["*"],
+            id: self, kind: .application, application: "planox2", name: "n", permissions: ["*"],
             secretDigest: [UInt8](repeating: 1, count: 32),
             createdAt: Timestamp(microseconds: 0))
     }

@@ -167,7 +167,7 @@ extension GatewayCore {
             set.document.kind(node) == .array ? set.document.firstChild(of: node) : nil
         while let current = element {
             guard let text = set.document.string(current, from: bytes),
-                text.utf8.count <= Self.nameBytes, TokenRow.isPermission(text),
+                text.utf8.count <= Self.nameBytes, Permission.isWellFormed(text),
                 permissions.count < Self.permissionLimit
             else {
                 permissions = []

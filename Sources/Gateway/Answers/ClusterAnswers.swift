@@ -158,6 +158,8 @@ extension GatewayCore {
         case .held: return refuse(fault: .notAllowed, "it is under a legal hold", requestID)
         case .closed: return refuse(fault: .notAllowed, "it was erased", requestID)
         case .full: return refuse(fault: .notAllowed, "there are too many holds", requestID)
+        case .objected(let objection):
+            return refuse(Refusal(objection), on: .compatible, requestID: requestID)
         case .running:
             return refuse(
                 Refusal(.notReady, "A run of compactions is under way already."),

@@ -27,6 +27,8 @@ extension GatewayCore {
                 409, "held", "It is under a legal hold, which has to be removed first.")
         case .closed: return problem(409, "erased", "It was erased.")
         case .full: return problem(409, "too-many-holds", "There are as many as there may be.")
+        case .objected(let objection):
+            return refuse(Refusal(objection), on: .native, requestID: requestID)
         case .running:
             return problem(409, "under-way", "A run of compactions is not over.")
         case .refused:
@@ -55,6 +57,9 @@ extension GatewayCore {
         case .compacting(let run): object.member("run", run.value, to: &output)
         case .held: object.member("held", true, to: &output)
         case .released: object.member("held", false, to: &output)
+        case .user(let id): object.member("id", id.description, to: &output)
+        case .session(let id): object.member("id", id.description, to: &output)
+        case .changed: object.member("changed", true, to: &output)
         case .erased(let events):
             object.member("erased", true, to: &output)
             object.member("events", events, to: &output)

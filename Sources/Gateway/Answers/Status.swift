@@ -1,7 +1,9 @@
-/// What a request came to, in the words of docs/reference/errors.md.
+/// What a request came to, in the words of docs/reference/errors.md. The order is the contract's.
 package enum Status: CaseIterable, Sendable {
     case actionSuccessful
     case invalidToken
+    case sessionExpired
+    case clientRequired
     case permissionDenied
     case missingParam
     case invalidParam
@@ -9,20 +11,34 @@ package enum Status: CaseIterable, Sendable {
     case invalidEncodedParams
     case invalidContentType
     case payloadTooLarge
+    case rateLimitExceeded
     case applicationCrash
+    case mandrillEmailFailed
     case routeNonExistent
+    case routeNotFound
+    case serviceNotFound
+    case identifyRequestError
     case notReady
+    case emailNotFound
+    case invalidPassword
+    case userHasNoPassword
+    case userRequiresRole
+    case emailAlreadyRegistered
+    case clientValidationFailed
 
     package var code: Int {
         switch self {
         case .actionSuccessful: 200
         case .missingParam, .invalidParam, .noParamsDecoded, .invalidEncodedParams,
-            .invalidContentType:
+            .invalidContentType, .emailNotFound, .invalidPassword, .userHasNoPassword,
+            .userRequiresRole, .emailAlreadyRegistered, .clientValidationFailed:
             400
-        case .invalidToken: 401
+        case .invalidToken, .sessionExpired, .clientRequired: 401
         case .permissionDenied: 403
+        case .routeNotFound, .serviceNotFound: 404
         case .payloadTooLarge: 413
-        case .applicationCrash, .routeNonExistent: 500
+        case .rateLimitExceeded: 429
+        case .applicationCrash, .mandrillEmailFailed, .routeNonExistent, .identifyRequestError: 500
         case .notReady: 503
         }
     }
@@ -31,6 +47,8 @@ package enum Status: CaseIterable, Sendable {
         switch self {
         case .actionSuccessful: "action-successful"
         case .invalidToken: "invalid-token"
+        case .sessionExpired: "session-expired"
+        case .clientRequired: "client-required"
         case .permissionDenied: "permission-denied"
         case .missingParam: "missing-param"
         case .invalidParam: "invalid-param"
@@ -38,9 +56,20 @@ package enum Status: CaseIterable, Sendable {
         case .invalidEncodedParams: "invalid-encoded-params"
         case .invalidContentType: "invalid-content-type"
         case .payloadTooLarge: "payload-too-large"
+        case .rateLimitExceeded: "rate-limit-exceeded"
         case .applicationCrash: "application-crash"
+        case .mandrillEmailFailed: "mandrill-email-failed"
         case .routeNonExistent: "route-non-existent"
+        case .routeNotFound: "route-not-found"
+        case .serviceNotFound: "service-not-found"
+        case .identifyRequestError: "identify-request-error"
         case .notReady: "not-ready"
+        case .emailNotFound: "email-not-found"
+        case .invalidPassword: "invalid-password"
+        case .userHasNoPassword: "user-has-no-password"
+        case .userRequiresRole: "user-requires-role"
+        case .emailAlreadyRegistered: "email-already-registered"
+        case .clientValidationFailed: "client-validation-failed"
         }
     }
 
@@ -48,8 +77,11 @@ package enum Status: CaseIterable, Sendable {
     package var message: String {
         switch self {
         case .actionSuccessful: "Done."
-        case .invalidToken:
-            "The token is not one we know, is revoked, or lacks its secret part."
+        case .invalidToken: "The token is not one we know, is revoked, or lacks its secret part."
+        case .sessionExpired:
+            "The session is older than 7 days or was not used for 72 hours. Log in again."
+        case .clientRequired:
+            "The user has no client, employee or liaison record yet. Register as a client first."
         case .permissionDenied: "The token does not hold the permission that this route needs."
         case .missingParam: "A required parameter is missing."
         case .invalidParam: "A parameter is invalid."
@@ -57,10 +89,24 @@ package enum Status: CaseIterable, Sendable {
         case .invalidEncodedParams: "The body is not well-formed JSON."
         case .invalidContentType: "This route takes application/json."
         case .payloadTooLarge: "The body is larger than this route takes."
+        case .rateLimitExceeded:
+            "Too many requests of this kind at the moment. Send it again later."
         case .applicationCrash:
             "Something failed inside; nothing is half done. The request may be sent again."
+        case .mandrillEmailFailed:
+            "It is done, and the mail that it owed could not be handed over yet; that is tried again."
         case .routeNonExistent: "There is no such route."
+        case .routeNotFound: "The route is withdrawn at the moment."
+        case .serviceNotFound: "The service of this route is withdrawn at the moment."
+        case .identifyRequestError:
+            "Something failed inside before the route was known. The request may be sent again."
         case .notReady: "No majority of the cluster answers at the moment. Send it again."
+        case .emailNotFound: "No user has this e-mail address."
+        case .invalidPassword: "The password is another one."
+        case .userHasNoPassword: "The user has no password: an administrator sets one."
+        case .userRequiresRole: "The user has no role in this application."
+        case .emailAlreadyRegistered: "The user is registered as a client already."
+        case .clientValidationFailed: "What was given does not make a client."
         }
     }
 }
@@ -98,6 +144,8 @@ package struct Refusal: Error, Equatable, Sendable {
     package let faults: [ParameterFault]
     /// For `not-ready`: whether something may have been appended.
     package let isOutcomeUnknown: Bool
+    /// Where the user goes next.
+    package var redirect: String?
 
     package init(
         _ status: Status, _ message: String? = nil, faults: [ParameterFault] = [],

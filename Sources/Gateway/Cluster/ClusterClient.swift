@@ -317,7 +317,7 @@ package struct ClusterClient {
             if reply.outcome == .unknown { commands[place].mayBeDone = true }
             commands[place].node = nil
             update(node) { $0.isRefusing = true }
-        case .done, .refused, .unknownToken, .unknownID, .running, .held, .closed, .full:
+        case .done, .refused, .unknownToken, .unknownID, .running, .held, .closed, .full, .objected:
             deliveries.append(.command(commands[place].exchange, reply.outcome))
             commands.remove(at: place)
         }

@@ -94,6 +94,8 @@ extension GatewayServer {
             var cursor = ByteCursor(payload)
             link.directory = try Directory(&cursor, bytes.span)
             if core.directory != nil { adoptDirectory(of: link) }
+        case .directoryChange:
+            return follow(try AppliedChange(payload, bytes.span), of: link)
         case .receipts: try cluster.receipts(payload, bytes.span, from: link.peer)
         case .rows: try cluster.rows(payload, bytes.span, from: link.peer)
         case .commandAnswer: try cluster.commandAnswer(payload, bytes.span, from: link.peer)
@@ -112,6 +114,20 @@ extension GatewayServer {
         if core.directory.map({ $0.version < directory.version }) ?? true {
             core.directory = directory
         }
+    }
+
+    /// Carries out a change that a node has applied, unless another node told of it before. False
+    /// when there is a gap: then all of the directory is asked for by a new connection.
+    private func follow(_ applied: AppliedChange, of link: OutboundLink) -> Bool {
+        guard core.directory != nil else { return Self.follow(applied, in: &link.directory) }
+        return Self.follow(applied, in: &core.directory)
+    }
+
+    private static func follow(_ applied: AppliedChange, in directory: inout Directory?) -> Bool {
+        guard let version = directory?.version else { return false }
+        if applied.version <= version { return true }
+        guard applied.version == version + 1 else { return false }
+        return directory?.apply(applied.change, at: applied.time) ?? false
     }
 
     private func note(_ reason: String, _ link: OutboundLink) {

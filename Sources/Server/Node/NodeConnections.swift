@@ -119,6 +119,7 @@ extension NodeServer {
             replica.cluster(
                 try ClusterCommand(payload, bytes), from: client, now: now, wall: Self.wall,
                 into: &outcome)
+        case .sessionUses: replica.noteUses(try SessionUsesFrame.uses(payload, bytes))
         case .fetch: replica.fetch(try Fetch(payload, bytes), from: client, into: &outcome)
         default: throw FrameDefect.kind(kind.rawValue)
         }

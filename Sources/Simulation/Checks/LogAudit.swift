@@ -144,7 +144,7 @@ package struct LogAudit {
         let bytes = entry.bytes.span
         var cursor = ByteCursor(offset..<header.bodyRange.upperBound)
         switch header.kind {
-        case .directory:
+        case .directory where header.recordCount > 0:
             let command = try DirectoryCommand(&cursor, bytes)
             commands.append(command)
             retention.apply(command, at: header)

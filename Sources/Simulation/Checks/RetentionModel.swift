@@ -71,7 +71,7 @@ package struct RetentionModel {
 
     mutating func apply(_ command: DirectoryCommand, at header: EntryHeader) {
         switch command.change {
-        case .createToken, .revokeToken: break
+        case .createToken, .revokeToken, .directory: break
         case .compact(let order): begin(order, at: header)
         case .addHold(let id, _):
             guard erased[id.uniqueID] == nil else { return }

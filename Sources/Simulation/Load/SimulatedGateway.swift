@@ -54,7 +54,7 @@ final class SimulatedGateway {
             case .rows: try client.rows(payload, span, from: node)
             case .commandAnswer: try client.commandAnswer(payload, span, from: node)
             case .clusterAnswer: try client.clusterAnswer(payload, span, from: node)
-            case .directory: break
+            case .directory, .directoryChange: break
             default: throw FrameDefect.kind(kind.rawValue)
             }
         }

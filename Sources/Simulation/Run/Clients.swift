@@ -56,7 +56,7 @@ extension Simulation {
 
     private func createToken() -> DirectoryCommand {
         let row = TokenRow(
-            id: workload.newToken(), kind: .application, application: "simulation", name: "token",
+            id: workload.newToken(), kind: .application, application: "planox2", name: "token",
             permissions: ["*"], secretDigest: [UInt8](repeating: 1, count: 32),
             createdAt: Timestamp(microseconds: Self.wallAtStart))
         return DirectoryCommand(
@@ -119,7 +119,7 @@ extension Simulation {
         var record: [UInt8] = []
         RecordEncoder.appendAdministration(
             action: "tokens/change", subject: "\(command.request)", details: Array("{}".utf8),
-            application: "simulation", writtenBy: administrator.description, to: &record)
+            application: "planox2", writtenBy: administrator.description, to: &record)
         return record
     }
 

@@ -118,6 +118,27 @@ extension Simulation {
         archive(on: node)?.names(segment) == true && SegmentCheck.isGood(segment, on: node.disk)
     }
 
+    /// The node has started: what was damaged beside its segments is written anew, but for a block of
+    /// an index table that nobody has read yet.
+    func lookAside(of node: SimulatedNode) {
+        guard let name = node.aside else { return }
+        guard name.hasSuffix(".index") else {
+            node.aside = nil
+            return
+        }
+        guard !node.disk.names.contains(name) || node.isIndexDamageFound else { return }
+        statistics.cover(.indexRebuilt)
+        node.isIndexDamageFound = false
+        node.aside = nil
+    }
+
+    /// A table of the index was found to be damaged, and removed.
+    func reopen(_ node: SimulatedNode, _ reason: String) {
+        note("node \(node.id) opens its files anew: \(reason)")
+        node.isIndexDamageFound = true
+        crash(node, losingPower: false, after: 0)
+    }
+
     /// Forgets the damage that is mended, or that nobody names any more.
     func lookAtDamage(of node: SimulatedNode) {
         guard !node.rottenSegments.isEmpty else { return }

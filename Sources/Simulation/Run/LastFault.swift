@@ -19,8 +19,9 @@ extension Simulation {
         }
     }
 
-    /// A disk returns to an earlier state. All others have what was acknowledged: nothing is lost,
-    /// and the node catches up.
+    /// A disk returns to an earlier state. All others have what was acknowledged: while its node is
+    /// there again, and when it is gone, they serve and lose nothing. That the node catches up is not
+    /// demanded: nobody notices yet, and its leader does not go back behind what it acknowledged.
     private func endWithRollback() throws {
         guard let (place, earlier) = earlierDisk else { return }
         statistics.cover(.diskRolledBack)
@@ -28,6 +29,10 @@ extension Simulation {
         note("the disk of node \(nodes[place].id) is an earlier one")
         crash(nodes[place], losingPower: false)
         nodes[place].disk.rollBack(to: earlier)
+        try demandAppend("beside a disk that was rolled back")
+        try run(until: later(2_000_000_000))
+        resting[place] = true
+        crash(nodes[place], losingPower: true)
         try demandService("after a rollback")
         try demandRetention()
         try checkEnd()

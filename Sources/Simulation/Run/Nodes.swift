@@ -57,8 +57,7 @@ extension Simulation {
         node.isRotten = false
         node.flippedBits = []
         node.repairingSince = .zero
-        if node.aside?.hasSuffix(".index") ?? false { statistics.cover(.indexRebuilt) }
-        node.aside = nil
+        lookAside(of: node)
         if node.start.wasTorn { statistics.cover(.tornTailCut) }
         if node.start.isOnOlderState { statistics.cover(.startOnOlderState) }
         note("node \(node.id) starts, log ends at \(end(of: node))")
@@ -184,7 +183,7 @@ extension Simulation {
             node.process = process
             note("node \(node.id): \(error)")
             if case .corrupt(_, _, .indexTable) = error, node.aside != nil {
-                return crash(node, losingPower: false, after: 0)
+                return reopen(node, "\(error)")
             }
             guard case .disk = error else {
                 throw Violation("node \(node.id) cannot archive: \(error)")
@@ -234,8 +233,7 @@ extension Simulation {
         process.maintenance += outcome.maintenance
         node.process = process
         if case .index(let reason) = outcome.failure, node.aside != nil {
-            note("node \(node.id) opens its files anew: \(reason)")
-            return crash(node, losingPower: false, after: 0)
+            return reopen(node, reason)
         }
         try check(outcome, of: node)
         let isBehind = outcome.wantsTurn

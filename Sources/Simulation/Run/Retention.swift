@@ -74,7 +74,7 @@ extension Simulation {
     /// No file of any node holds an erased unique_id.
     func checkSecrets(_ log: LogAudit) throws(Violation) {
         guard !log.retention.erased.isEmpty else { return }
-        for node in nodes {
+        for node in nodes where !resting[node.place] {
             for name in node.disk.names {
                 if FetchedFiles.isName(name), node.replica?.mayHoldFetched ?? true { continue }
                 guard let bytes = node.disk.contents(of: name) else { continue }

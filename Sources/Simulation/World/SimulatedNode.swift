@@ -51,6 +51,8 @@ final class SimulatedNode {
     var aside: String?
     /// It led when it was last heard of.
     var hasLed = false
+    /// A damaged table of the index was removed: the next start builds it again.
+    var isIndexDamageFound = false
     /// When the room on the disk was measured.
     var measuredAt = Instant.zero
     /// What the last start met.
