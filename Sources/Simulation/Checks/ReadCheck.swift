@@ -12,14 +12,25 @@ struct ReadCheck {
 
     func check() throws(Violation) {
         var acknowledged = Acknowledgements(history)
+        let invoked = Invocations(history, log)
         for operation in history.operations {
             acknowledged.advance(to: operation.invoked)
+            if case .receipt(let receipt) = operation.answer, receipt.verdict == .appended,
+                invoked.latest(before: receipt.sequence) > operation.completed ?? .max
+            {
+                throw Violation(
+                    "sequence \(receipt.sequence) was acknowledged before what stands in front of "
+                        + "it was posted")
+            }
             guard case .rows(let head, let rows) = operation.answer else { continue }
             guard head.outcome != .damaged else {
                 guard mayMeetDamage else { throw Violation("a read finds damage") }
                 continue
             }
             try checkRows(rows)
+            guard invoked.latest(before: head.end) < operation.completed ?? .max else {
+                throw Violation("a read sees sequences below \(head.end) before they were posted")
+            }
             switch operation.request {
             case .event(let uniqueID):
                 try check(event: uniqueID, head, rows, acknowledged)
@@ -111,6 +122,29 @@ struct ReadCheck {
         return (Int(begin.value)..<Int(end.value)).allSatisfy { sequence in
             log.retention.remains(of: log.rows[sequence], at: sequence) != .whole
         }
+    }
+}
+
+/// When events were asked for.
+private struct Invocations {
+    /// By sequence: when the last of the events through it was asked for first.
+    private var moments: [Int] = []
+
+    init(_ history: History, _ log: LogAudit) {
+        var first: [Int: Int] = [:]
+        for operation in history.operations {
+            guard case .append(let content, _) = operation.request else { continue }
+            first[content] = min(first[content] ?? .max, operation.invoked)
+        }
+        for row in log.rows {
+            let moment = history.content(withDigest: row.digest).flatMap { first[$0] } ?? 0
+            moments.append(max(moments.last ?? 0, moment))
+        }
+    }
+
+    func latest(before end: Sequence) -> Int {
+        let place = min(Int(clamping: end.value), moments.count) - 1
+        return place < 0 ? -1 : moments[place]
     }
 }
 
