@@ -1,4 +1,5 @@
 import Bytes
+import Crypto
 import PeerWire
 import Records
 import Testing
@@ -369,7 +370,7 @@ struct MutationTests {
                 let place = one.history.add(
                     EventDraft.content(
                         uniqueID: content.uniqueID, note: 987_654, padding: 0, token: content.token,
-                        hash: .init()))
+                        hash: SHA256()))
                 one.ask(
                     .append(content: place, expected: nil), .notAppended(isUnknown: true))
                 return true
@@ -411,6 +412,8 @@ struct MutationTests {
             "a conflict with what is not there yet",
             { one in
                 guard let (_, content, _) = one.drawAppended() else { return false }
+                guard one.log.retention.erased[one.history.contents[content].uniqueID] == nil
+                else { return false }
                 one.ask(
                     .append(content: content, expected: Revision(5_000)),
                     .receipt(Receipt(verdict: .conflict, revision: Revision(1))))

@@ -32,7 +32,7 @@ extension Simulation {
         case .fetchedWrong: statistics.cover(.fetchedWrong)
         case .diskLow(let isLow, free: _): statistics.cover(isLow ? .diskLow : .diskRoomAgain)
         case .serving, .followerNeedsInstall, .sealed, .compacted, .fetched, .damaged,
-            .peerRefused:
+            .peerRefused, .membersChange, .retired:
             break
         }
     }
