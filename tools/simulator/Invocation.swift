@@ -91,19 +91,13 @@ enum Invocation {
             case "--coverage": range.printsCoverage = true
             case "--json": range.printsJSON = true
             case "--merge": files = []
-            case "--without": changes.without = try Self.parts(try value())
-            case "--clients": changes.clients = Int(clamping: try Self.number(try value()))
-            case "--gateways": changes.gateways = Int(clamping: try Self.number(try value()))
-            case "--milliseconds": changes.milliseconds = try Self.number(try value())
-            case "--salt": changes.salt = try Self.number(try value())
+            case "--without", "--clients", "--gateways", "--milliseconds", "--salt":
+                let name = words[place]
+                try Self.read(name, try value(), into: &changes)
             case "--crash-points":
                 range.count = try Self.number(try value())
                 cutsEverywhere = true
-            case "--hours":
-                guard let hours = Double(try value()), hours > 0 else {
-                    throw UsageFault(text: "--hours needs a number above 0")
-                }
-                range.hours = hours
+            case "--hours": range.hours = try Self.hours(try value())
             default:
                 if files != nil, !words[place].hasPrefix("-") {
                     files?.append(words[place])
@@ -138,6 +132,25 @@ enum Invocation {
     private static func number(_ text: String) throws(UsageFault) -> UInt64 {
         guard let number = UInt64(text) else { throw UsageFault(text: "\(text) is no number") }
         return number
+    }
+
+    private static func hours(_ text: String) throws(UsageFault) -> Double {
+        guard let hours = Double(text), hours > 0 else {
+            throw UsageFault(text: "--hours needs a number above 0")
+        }
+        return hours
+    }
+
+    private static func read(
+        _ name: String, _ value: String, into changes: inout RunChanges
+    ) throws(UsageFault) {
+        switch name {
+        case "--without": changes.without = try parts(value)
+        case "--clients": changes.clients = Int(clamping: try number(value))
+        case "--gateways": changes.gateways = Int(clamping: try number(value))
+        case "--milliseconds": changes.milliseconds = try number(value)
+        default: changes.salt = try number(value)
+        }
     }
 
     private static func parts(_ text: String) throws(UsageFault) -> [String] {
