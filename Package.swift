@@ -108,7 +108,7 @@ let package = Package(
             ]),
         program(
             "simulate", path: "tools/simulator",
-            imports: ["BugZoo", "Linux", "ModelCheck", "Simulation"]),
+            imports: ["BugZoo", "Bytes", "JSON", "Linux", "ModelCheck", "Simulation"]),
         program(
             "compactbench", path: "tools/bench/compaction",
             imports: ["Bytes", "Compaction", "Crypto", "Records", "SegmentLog", "Linux"]),

@@ -71,7 +71,9 @@ extension Ledger {
         else { throw .malformed(header.index, offset: record.range.upperBound) }
         let id = erasure.uniqueID
         let sequences = try sequences(of: id.span, 0..<id.count)
-        retention.erase(erasure, sequences: sequences, at: header)
+        // A hold that is open names few; an erasure is rare.
+        let marks = (retention.open?.held ?? []).filter { mark(of: $0) == erasure.closedMark }
+        retention.erase(erasure, sequences: sequences, at: header) { marks.contains($0) }
         answers.remember(
             erasure.request, .erased(UInt64(sequences.count)), at: header.index)
     }

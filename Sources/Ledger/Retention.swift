@@ -56,7 +56,7 @@ package struct OpenCompaction: Equatable, Sendable {
     /// The newest compaction that was done before: a node whose files do not show it cannot take part.
     package let follows: LogIndex
     /// The holds as they were at its entry.
-    package let held: [[UInt8]]
+    package internal(set) var held: [[UInt8]]
     /// What a majority made, one for each input; empty until it is done.
     package internal(set) var outputs: [Digest] = []
 
@@ -196,13 +196,20 @@ package struct Retention: Equatable, Sendable {
         change()
     }
 
-    mutating func erase(_ erasure: Erasure, sequences: [Sequence], at header: EntryHeader) {
+    /// `isNamed`: whether a unique_id is the one that is erased.
+    mutating func erase(
+        _ erasure: Erasure, sequences: [Sequence], at header: EntryHeader,
+        isNamed: ([UInt8]) -> Bool
+    ) {
         naming.append(Naming(mark: erasure.closedMark, index: header.index))
         guard !isClosed(erasure.closedMark) else { return }
         erased.append(
             Erased(
                 mark: erasure.closedMark, index: header.index, author: erasure.author,
                 erasedAt: header.timestamp, sequences: sequences))
+        // The holds of a compaction that is done stand in state tables until it is collected. A
+        // node that has its part still to do takes over what the others made.
+        open?.held.removeAll(where: isNamed)
         change()
         derive()
     }

@@ -19,8 +19,9 @@ package enum CompactionTask: Equatable, Sendable {
     case takeOver([SegmentDescriptor], through: LogIndex)
     /// The manifest names the outputs instead of the inputs from now on.
     case swap(compaction: LogIndex, outputs: [SegmentDescriptor])
-    /// Files of segments that the archive covers and the manifest does not name are removed.
-    case sweep
+    /// Files of segments, and state tables, that the archive covers and does not name are removed;
+    /// `fetched`: and what is left of takeovers that nobody goes on with.
+    case sweep(fetched: Bool)
 }
 
 /// What came of such a part, durably.
@@ -76,9 +77,9 @@ extension Maintainer {
                 manifest = next
             }
             return .swapped(compaction: compaction, manifest)
-        case .sweep:
+        case .sweep(let fetched):
             try endPasses()
-            try sweep()
+            try sweep(fetched: fetched)
             return .swept
         }
     }
@@ -95,7 +96,7 @@ extension Maintainer {
             return .made(
                 compaction: rules.compaction, output: output.descriptor, tally: output.tally)
         } catch {
-            guard case .corrupt = error else { throw error }
+            guard error.isCorrupt || error.isDamage(of: input.file) else { throw error }
             return .failed(compaction: rules.compaction, error)
         }
     }
@@ -129,7 +130,7 @@ extension Maintainer {
             ).plan()
             return .planned(segments[place], tally)
         } catch {
-            guard case .corrupt = error else { throw error }
+            guard error.isCorrupt || error.isDamage(of: segments[place].file) else { throw error }
             return .unplanned(error)
         }
     }
@@ -146,13 +147,16 @@ extension Maintainer {
         }
     }
 
-    private func sweep() throws(ReadFailure) {
-        let named = Set(manifest.segments.flatMap { [$0.file, $0.places] })
+    private func sweep(fetched: Bool) throws(ReadFailure) {
+        var named = Set(manifest.segments.flatMap { [$0.file, $0.places] })
+        for segment in manifest.segments.suffix(StateTableFile.keptCount) {
+            named.insert(FileName.state(segment.lastIndex))
+        }
         try onDisk { disk throws(DiskError) in
             for name in try disk.list() where !named.contains(name) {
-                guard let first = FileName.archivedSegment(named: name),
-                    first <= manifest.lastIndex
-                else { continue }
+                let index = FileName.archivedSegment(named: name) ?? FileName.state(named: name)
+                let isReplaced = index.map { $0 <= manifest.lastIndex } ?? false
+                guard isReplaced || fetched && FetchedFiles.isName(name) else { continue }
                 try disk.remove(name)
             }
         }

@@ -58,7 +58,12 @@ package struct Maintainer<D: Disk> {
             try install(manifest, state)
             return .installed
         case .describe(let segment, let previous):
-            try describe(segment, after: previous)
+            do {
+                try describe(segment, after: previous)
+            } catch {
+                // Damaged again since it was mended: whoever reads it next has it mended again.
+                guard error.isDamage(of: segment.file) else { throw error }
+            }
             return .done
         case .mergeIndex: return try mergeStep()
         case .removeTables(let files):

@@ -74,6 +74,19 @@ extension Maintainer {
     }
 }
 
+extension ReadFailure {
+    var isCorrupt: Bool { if case .corrupt = self { true } else { false } }
+
+    /// The file holds something else than it should, or its medium does not give it back. A failed
+    /// write is not that.
+    func isDamage(of file: String) -> Bool {
+        switch self {
+        case .corrupt(let name, _, _): name == file
+        case .disk(let error): error.file == file && error.isUnreadable
+        }
+    }
+}
+
 extension DiskError {
     /// The medium does not give the bytes back (EIO), or the file is gone (ENOENT).
     var isUnreadable: Bool { code == 5 || code == 2 }

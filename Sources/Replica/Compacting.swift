@@ -56,6 +56,9 @@ struct Compacting {
     var sweepIsDue = true
     /// The maintainer removes files.
     var isSweeping = false
+    /// Where the log ended at the start, or when the last takeover ended: files that were fetched
+    /// may be there. A follower that has taken an entry since needs none of them.
+    var fetchedLeft: LogIndex?
     /// What was told last, and to whom.
     var told: (leader: NodeID, report: CompactionReport)?
     var reportDeadline = Instant.zero
@@ -161,16 +164,7 @@ extension Replica {
             compacting.parts.removeFirst()
             compacting.sweepIsDue = true
         }
-        guard !compacting.parts.isEmpty else {
-            if compacting.sweepIsDue,
-                catalogue.archive.compactedThrough >= ledger.retention.compactedThrough
-            {
-                compacting.sweepIsDue = false
-                compacting.isSweeping = true
-                outcome.maintenance.append(.compaction(.sweep))
-            }
-            return
-        }
+        guard !compacting.parts.isEmpty else { return sweep(into: &outcome) }
         switch compacting.parts[0].phase {
         case .waiting: begin(wall: wall, into: &outcome)
         case .withheld where compacting.parts[0].open.isDone: make(0, into: &outcome)
@@ -178,6 +172,23 @@ extension Replica {
         default: break
         }
     }
+
+    /// Has files removed that nobody names, when there may be some.
+    private mutating func sweep(into outcome: inout ReplicaOutcome) {
+        guard catalogue.archive.compactedThrough >= ledger.retention.compactedThrough else {
+            return
+        }
+        let fetched =
+            installation == nil && compacting.fetchedLeft.map { $0 < catalogue.lastIndex } ?? false
+        guard compacting.sweepIsDue || fetched else { return }
+        compacting.sweepIsDue = false
+        compacting.isSweeping = true
+        if fetched { compacting.fetchedLeft = nil }
+        outcome.maintenance.append(.compaction(.sweep(fetched: fetched)))
+    }
+
+    /// Files of a takeover may be there that is not gone on with: they go once an entry was taken.
+    package var mayHoldFetched: Bool { compacting.fetchedLeft != nil }
 
     private mutating func begin(wall: Timestamp, into outcome: inout ReplicaOutcome) {
         let part = compacting.parts[0]

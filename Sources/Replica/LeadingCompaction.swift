@@ -109,13 +109,14 @@ extension Replica {
             return sealOnce(behind: newest, now: now, wall: wall, into: &outcome)
         }
         guard hasCompacted, catalogue.archive.lastIndex > newest else { return }
-        let (sequences, entries) = ledger.retention.pendingPlaces
-        // A hold of it, removed since, may stand in the newest state table from before. Two are kept.
-        if entries.count > ledger.retention.pending.count,
-            catalogue.archive.segments.dropLast().last?.lastIndex ?? .zero <= newest
-        {
+        // Two state tables are kept, and one of them may be damaged: both have to stand behind the
+        // erasure, so that none holds a hold that was removed, and no start reads an entry again
+        // that has lost what it names.
+        if catalogue.archive.segments.dropLast().last?.lastIndex ?? .zero <= newest {
+            guard catalogue.archive.lastIndex == ledger.retention.lastSeal else { return }
             return sealOnce(behind: newest, now: now, wall: wall, into: &outcome)
         }
+        let (sequences, entries) = ledger.retention.pendingPlaces
         var places: [Int] = []
         for sequence in sequences {
             if let place = catalogue.archive.place(holding: sequence) { places.append(place) }

@@ -80,7 +80,9 @@ package struct Replica {
     var fetcher: Fetcher
     /// One after the other.
     var transfers: [SegmentTransfer] = []
-    var installation: Installation?
+    var installation: Installation? {
+        didSet { if installation == nil { compacting.fetchedLeft = catalogue.lastIndex } }
+    }
     var repairs = ArchiveRepair()
     var scrub: Scrub
 
@@ -138,6 +140,7 @@ package struct Replica {
             answerNanoseconds: settings.consensus.electionTimeoutNanoseconds, seed: seed)
         scrub = Scrub(settings, seed: seed, now: now)
         repairs.found = recovered.missing.map(\.firstIndex)
+        compacting.fetchedLeft = catalogue.lastIndex
         ledger = try Self.ledger(recovered, source, index)
         let base = catalogue.firstHeldIndex.previous
         var log = LogOutline(

@@ -14,6 +14,11 @@ package enum FetchedFiles {
         segment.file + FileName.verifiedSuffix
     }
 
+    /// Whether the file is one of these, of whatever takeover.
+    package static func isName(_ name: String) -> Bool {
+        name.hasSuffix(FileName.fetchedSuffix) || name.hasSuffix(FileName.verifiedSuffix)
+    }
+
     /// All chunks of these files were found good.
     package static func verify(
         _ segments: [SegmentDescriptor], on disk: some Disk

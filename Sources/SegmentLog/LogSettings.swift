@@ -60,6 +60,14 @@ package enum FileName {
     /// The state table that was written at the SEAL with this index.
     package static func state(_ seal: LogIndex) -> String { digits(seal.value) + ".state" }
 
+    /// The SEAL in the name of a state table; nil for other names.
+    package static func state(named name: String) -> LogIndex? {
+        guard let digits = name.split(separator: ".").first, let seal = UInt64(digits),
+            state(LogIndex(seal)) == name
+        else { return nil }
+        return LogIndex(seal)
+    }
+
     /// The first index in the name of a segment or of the places beside one; nil for other names.
     package static func archivedSegment(named name: String) -> LogIndex? {
         if let known = segment(named: name) { return known.firstIndex }

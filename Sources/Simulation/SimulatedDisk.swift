@@ -25,7 +25,8 @@ package final class SimulatedDisk: Disk {
     private var state = SimulatedDiskState()
     private var fault: (operation: Int, kind: Fault)?
     private var postponesNext = false
-    private let capacity: Int?
+    /// Bytes in all files together; beyond it operations fail with ENOSPC. nil: no bound.
+    package var capacity: Int?
     /// Every read of this file fails with EIO.
     package var unreadableFile: String?
     /// How often each file was read, while that is counted (not nil).
@@ -86,6 +87,18 @@ package final class SimulatedDisk: Disk {
         }
     }
 
+    /// Unlinks a file behind everybody's back, durably.
+    package func lose(_ name: String) { state.lose(name) }
+
+    /// Bytes of all files.
+    package var usedByteCount: Int { state.byteCount }
+
+    /// Everything is again as it was on `earlier`, durable and cached.
+    package func rollBack(to earlier: SimulatedDisk) {
+        state = earlier.state
+        restart()
+    }
+
     /// Replaces a file's contents, durably; makes the file when there is none.
     package func replace(_ name: String, with bytes: [UInt8]) {
         state.replace(name, with: bytes)
@@ -93,6 +106,9 @@ package final class SimulatedDisk: Disk {
 
     /// What a reader sees of the file; nil when there is none.
     package func contents(of name: String) -> [UInt8]? { state.cached(name) }
+
+    /// The names of all files, sorted, whatever the disk's state.
+    package var names: [String] { state.names }
 
     /// A number for the durable contents: names, sizes and bytes.
     package var durableFingerprint: UInt64 { state.durableFingerprint }

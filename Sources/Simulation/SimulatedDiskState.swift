@@ -152,6 +152,11 @@ struct SimulatedDiskState {
         }
     }
 
+    mutating func lose(_ name: String) {
+        cachedNames[name] = nil
+        for place in earlierNames.indices { earlierNames[place][name] = nil }
+    }
+
     mutating func replace(_ name: String, with bytes: [UInt8]) {
         if cachedNames[name] == nil {
             cachedNames[name] = nextFile

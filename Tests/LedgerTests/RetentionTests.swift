@@ -106,6 +106,24 @@ import Testing
         }
     }
 
+    @Test func `an erasure takes its unique_id out of the holds of a compaction that is done`()
+        throws
+    {
+        var (ledger, log) = try begin()
+        let named = NamedID(mark: Self.mark, uniqueID: Self.id)
+        try ledger.apply(log.directory(Self.command(2, .addHold(named, reason: "r"))))
+        try run(&ledger, &log)
+        let compaction = try control(step(ledger), &ledger, &log)
+        _ = try control(
+            .compactDone(compaction: compaction, outputs: Self.digests(2, 9)), &ledger, &log)
+        try ledger.apply(log.directory(Self.command(3, .removeHold(named))))
+        #expect(ledger.retention.open?.held == [Self.id])
+        _ = try erase(&ledger, &log)
+        #expect(ledger.retention.open?.index == compaction)
+        #expect(ledger.retention.open?.held == [])
+        try expectTable(of: ledger)
+    }
+
     // MARK: - Runs
 
     @Test func `a run goes over the sealed segments in steps, each made, swapped and collected`()

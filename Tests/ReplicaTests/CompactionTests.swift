@@ -200,6 +200,22 @@ struct CompactionTests {
         #expect(try !holds("secret-id", node))
     }
 
+    @Test func `what a takeover left, and state tables of old SEALs, go when a run ends`() throws {
+        var node = try leader(events: [("a", 1), ("a", 2)])
+        let left = [
+            "00000000000000000001.7.segment.fetched", "00000000000000000002.segment.verified",
+            "00000000000000000001.state",
+        ]
+        for name in left { node.disk.replace(name, with: [1, 2, 3]) }
+        node.command(1, Self.latest)
+        node.turn()
+        try node.write()
+        let names = try node.disk.list()
+        #expect(names.contains { $0.hasSuffix(".state") })
+        for name in left { #expect(!names.contains(name), "\(name) is still there") }
+        #expect(!node.replica.mayHoldFetched)
+    }
+
     // MARK: - Questions
 
     @Test func `an estimate is what the run then does, page by page, and changes nothing`() throws {

@@ -18,6 +18,20 @@ struct CheckTests {
         #expect(planted.verdict == nil)
     }
 
+    @Test func `what was erased is told of as erased, and may be left out of pages`() {
+        var planted = PlantedHistory()
+        planted.erase("a")
+        planted.ask(
+            .append(content: 2, expected: nil),
+            .receipt(Receipt(verdict: .erased, revision: .zero)))
+        guard case .rows(let head, var rows) = planted.page(0..<6, end: 6) else { return }
+        for place in [0, 2, 4] { rows[place].kind = .erased }
+        planted.ask(.page(from: .zero, .linearizable), .rows(head, rows))
+        rows.remove(at: 2)
+        planted.ask(.page(from: .zero, .linearizable), .rows(head, rows))
+        #expect(planted.verdict == nil)
+    }
+
     @Test func `what was not answered may be in the log or not`() {
         var planted = PlantedHistory()
         let content = planted.add(note: 50, id: "c")
@@ -130,6 +144,56 @@ struct CheckTests {
             { planted in
                 planted.ask(
                     .page(from: .zero, .stale), .rows(RowsHead(id: 1, outcome: .damaged), []))
+            }
+        ),
+        (
+            "an event is answered as erased that nobody erased",
+            { planted in
+                planted.ask(
+                    .append(content: 2, expected: nil),
+                    .receipt(Receipt(verdict: .erased, revision: .zero)))
+            }
+        ),
+        (
+            "an event of an erased unique_id is shown",
+            { planted in
+                planted.erase("a")
+                planted.ask(.page(from: .zero, .linearizable), planted.page(0..<6, end: 6))
+            }
+        ),
+        (
+            "a retry is answered with what was erased",
+            { planted in
+                planted.erase("a")
+                planted.ask(
+                    .append(content: 2, expected: nil), .receipt(planted.receipt(2, .duplicate)))
+            }
+        ),
+        (
+            "an erased unique_id takes an event",
+            { planted in
+                planted.erase("a", isAnswered: false)
+                planted.append(planted.add(note: 70, id: "b"))
+                let content = planted.add(note: 71, id: "a")
+                planted.append(content)
+                planted.ask(
+                    .append(content: content, expected: nil), .receipt(planted.receipt(7)))
+            }
+        ),
+        (
+            "a read says compacted of what no compaction took",
+            { planted in
+                guard case .rows(let head, var rows) = planted.page(4..<5, end: 6) else { return }
+                rows[0].kind = .compacted
+                planted.ask(.event(uniqueID: Array("a".utf8)), .rows(head, rows))
+            }
+        ),
+        (
+            "a read says erased of what nobody erased",
+            { planted in
+                guard case .rows(let head, var rows) = planted.page(4..<5, end: 6) else { return }
+                rows[0].kind = .erased
+                planted.ask(.event(uniqueID: Array("a".utf8)), .rows(head, rows))
             }
         ),
         (

@@ -41,7 +41,40 @@ struct PlantedHistory {
                 digest: content.digest, salt: Identifier(high: UInt64(number), low: 1),
                 leafHash: Digest([UInt8](repeating: number, count: 32)),
                 recordedAt: Timestamp(microseconds: Int64(number)), draft: content.draft,
-                isAdministration: false))
+                isAdministration: false, entry: LogIndex(UInt64(log.rows.count + 1))))
+    }
+
+    /// Erases the unique_id: asked for, answered, and in the log behind everything.
+    mutating func erase(_ id: String, isAnswered: Bool = true) {
+        let command = DirectoryCommand(
+            request: Identifier(high: 8, low: UInt64(log.commands.count)), author: Self.token,
+            change: .erase(uniqueID: Array(id.utf8), reason: "r"))
+        let operation = history.invoke(.command(command), gateway: 0, life: 1)
+        log.commands.append(command)
+        log.retention.begin(cluster: Identifier(high: 1, low: 1))
+        log.retention.apply(command, at: header(index: UInt64(log.rows.count + 1)))
+        if isAnswered { history.complete(operation, .command(.done(.erased(1)))) }
+    }
+
+    /// The compaction behind an erasure comes to its end.
+    mutating func removeErased() {
+        let compaction = Compaction(
+            inputs: [.zero], cut: .zero, policy: CompactionPolicy.erasures.rawValue,
+            policyVersion: 1, timeBound: Timestamp(microseconds: .max), generation: 1)
+        let index = LogIndex(20)
+        log.retention.apply(.compact(compaction), at: header(index: 20), rows: log.rows)
+        log.retention.apply(
+            .compactDone(compaction: index, outputs: [.zero]), at: header(index: 21),
+            rows: log.rows)
+        log.retention.apply(
+            .collect(compaction: index), at: header(index: 22), rows: log.rows)
+    }
+
+    private func header(index: UInt64) -> EntryHeader {
+        EntryHeader(
+            kind: .erase, byteCount: 56, bodyByteCount: 0, term: Term(1), index: LogIndex(index),
+            firstSequence: .zero, recordCount: 1, timestamp: Timestamp(microseconds: 0),
+            previousChecksum: 0, checksum: 0)
     }
 
     /// The receipt of the row at `sequence`.
@@ -61,7 +94,7 @@ struct PlantedHistory {
         history.complete(operation, answer)
     }
 
-    /// A page that shows the log's rows in `range`.
+    /// A page that shows the log's rows in `range`, erased ones as such.
     func page(_ range: Range<Int>, end: Int) -> History.Answer {
         var head = RowsHead(id: 1, outcome: .found)
         head.next = Sequence(UInt64(range.upperBound))

@@ -17,6 +17,8 @@ enum Invocation {
         var jobs = 2
         /// The one part of the crash points to run; nil for all.
         var suite: String?
+        var printsCoverage = false
+        var printsJSON = false
     }
 
     struct ModelRange: Sendable {
@@ -40,7 +42,11 @@ enum Invocation {
     }
 
     case help
-    case one(seed: UInt64, bug: String?, traces: Bool)
+    case one(seed: UInt64, bug: String?, changes: RunChanges, traces: Bool)
+    /// Makes a failing seed shorter.
+    case shrink(seed: UInt64, bug: String?)
+    /// Adds up summaries that `--json` wrote.
+    case merge(files: [String], printsCoverage: Bool, printsJSON: Bool)
     case many(SeedRange)
     /// Crash scripts of that many seeds, and every flipped bit.
     case crashPoints(SeedRange)
@@ -60,11 +66,17 @@ enum Invocation {
         Runs whole clusters on simulated machines; a run is a function of its seed.
 
         simulate SEED [--bug NAME] [--trace]     one seed: 0 when all promises hold, 1 when not
-        simulate --seeds N [--from SEED] [--bug NAME] [--jobs J]
+                 [--without NAME,...] [--clients N] [--gateways N] [--milliseconds N] [--salt N]
+                                                 the same with parts left out
+        simulate SEED --shrink [--bug NAME]      leaves out what a failing seed does not need, and
+                                                 says how to run what is left
+        simulate --seeds N [--from SEED] [--bug NAME] [--jobs J] [--coverage] [--json]
                                                  seeds one after another: 0 when all hold;
                                                  with --bug 0 when a seed finds it
-        simulate --hours H [--from SEED] [--jobs J]
+        simulate --hours H [--from SEED] [--jobs J] [--coverage] [--json]
                                                  as many seeds as fit H hours, reporting
+        simulate --merge FILE... [--coverage] [--json]
+                                                 adds up what --json wrote: 0 when nothing failed
         simulate --crash-points N [--from SEED] [--suite PART] [--bug NAME] [--jobs J]
                                                  N crash scripts of each part that writes files, cut
                                                  inside every operation; every flipped bit and every
@@ -80,9 +92,15 @@ enum Invocation {
                                                  --ask-at-once --write-at-once --start-led 0 or 1
         simulate --zoo [--search] [--only NAME]  every planted bug by the seed that is stored for it
 
-        --trace  prints everything that happens
-        --jobs   threads, 2 when not given
-        --suite  \(Self.suites.joined(separator: ", ")): all when not given
+        --trace     prints everything that happens
+        --jobs      threads, 2 when not given
+        --suite     \(Self.suites.joined(separator: ", ")): all when not given
+        --coverage  prints how often rare situations were reached; 1 when one was missed
+        --json      prints the summary as one JSON object, and reports on standard error
+        --without   of: \(RunChanges.names.joined(separator: ", "))
+
+        simulate --hours 2 --from 100000 --json > a.json; simulate --merge a.json b.json
+
         Bugs that can be planted: \(PlantedBugNames.all.joined(separator: ", ")).
         A wrong command line ends with 2.
         """
@@ -91,6 +109,9 @@ enum Invocation {
         var range = SeedRange()
         var seed: UInt64?
         var traces = false
+        var shrinks = false
+        var files: [String]?
+        var changes = RunChanges()
         var cutsEverywhere = false
         var place = 0
         func value() throws(UsageFault) -> String {
@@ -116,24 +137,40 @@ enum Invocation {
             case "--bug": range.bug = try Self.bug(try value())
             case "--trace": traces = true
             case "--suite": range.suite = try Self.suite(try value())
+            case "--shrink": shrinks = true
+            case "--coverage": range.printsCoverage = true
+            case "--json": range.printsJSON = true
+            case "--merge": files = []
+            case "--without", "--clients", "--gateways", "--milliseconds", "--salt":
+                let name = words[place]
+                try Self.read(name, try value(), into: &changes)
             case "--crash-points":
                 range.count = try Self.number(try value())
                 cutsEverywhere = true
-            case "--hours":
-                guard let hours = Double(try value()), hours > 0 else {
-                    throw UsageFault(text: "--hours needs a number above 0")
+            case "--hours": range.hours = try Self.hours(try value())
+            default:
+                if files != nil, !words[place].hasPrefix("-") {
+                    files?.append(words[place])
+                } else {
+                    seed = try Self.number(words[place])
                 }
-                range.hours = hours
-            default: seed = try Self.number(words[place])
             }
             place += 1
         }
         guard (1...64).contains(range.jobs) else { throw UsageFault(text: "--jobs is 1 to 64") }
-        if let seed {
+        if let files {
+            guard !files.isEmpty, seed == nil else {
+                throw UsageFault(text: "--merge needs files that --json wrote, and nothing else")
+            }
+            self = .merge(
+                files: files, printsCoverage: range.printsCoverage, printsJSON: range.printsJSON)
+        } else if let seed, shrinks {
+            self = .shrink(seed: seed, bug: range.bug)
+        } else if let seed {
             guard range.count == nil, range.hours == nil else {
                 throw UsageFault(text: "a seed, or --seeds, or --hours")
             }
-            self = .one(seed: seed, bug: range.bug, traces: traces)
+            self = .one(seed: seed, bug: range.bug, changes: changes, traces: traces)
         } else {
             guard range.count != nil || range.hours != nil else {
                 throw UsageFault(text: "a seed, --seeds or --hours is missing")
@@ -204,6 +241,35 @@ enum Invocation {
     private static func number(_ text: String) throws(UsageFault) -> UInt64 {
         guard let number = UInt64(text) else { throw UsageFault(text: "\(text) is no number") }
         return number
+    }
+
+    private static func hours(_ text: String) throws(UsageFault) -> Double {
+        guard let hours = Double(text), hours > 0 else {
+            throw UsageFault(text: "--hours needs a number above 0")
+        }
+        return hours
+    }
+
+    private static func read(
+        _ name: String, _ value: String, into changes: inout RunChanges
+    ) throws(UsageFault) {
+        switch name {
+        case "--without": changes.without = try parts(value)
+        case "--clients": changes.clients = Int(clamping: try number(value))
+        case "--gateways": changes.gateways = Int(clamping: try number(value))
+        case "--milliseconds": changes.milliseconds = try number(value)
+        default: changes.salt = try number(value)
+        }
+    }
+
+    private static func parts(_ text: String) throws(UsageFault) -> [String] {
+        let names = text.split(separator: ",").map(String.init)
+        for name in names where !RunChanges.names.contains(name) {
+            throw UsageFault(
+                text: "nothing is called \(name); there are "
+                    + RunChanges.names.joined(separator: ", "))
+        }
+        return names
     }
 
     private static func bug(_ name: String) throws(UsageFault) -> String {

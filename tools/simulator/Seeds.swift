@@ -6,29 +6,55 @@ enum OneSeed {
     private static let shownLines = 60
 
     /// Returns the program's exit code.
-    static func run(_ seed: UInt64, bug: String?, traces: Bool) throws -> Int32 {
-        for line in SimulationOptions(seed: seed, bug: bug).lines {
+    static func run(
+        _ seed: UInt64, bug: String?, changes: RunChanges, traces: Bool
+    ) throws -> Int32 {
+        for line in SimulationOptions(seed: seed, bug: bug, changes: changes).lines {
             StandardStream.output.write(line + "\n")
         }
-        let run = try SeedRun(seed: seed, bug: bug, traces: traces)
+        let run = try SeedRun(seed: seed, bug: bug, changes: changes, traces: traces)
         if traces { for line in run.trace { print(line) } }
         let statistics = run.statistics
         print(
             "\(statistics.eventCount) steps, \(statistics.appendedCount) events appended, "
                 + "\(statistics.leaderCount) leaders, \(statistics.sealCount) seals, "
                 + "\(statistics.crashCount) crashes, \(statistics.diskFaultCount) disk faults, "
-                + "\(statistics.repairCount) repairs, end state \(run.endState)")
+                + "\(statistics.repairCount) repairs, \(statistics.compactionCount) compactions, "
+                + "\(statistics.erasureCount) erasures, end state \(run.endState)")
         guard let violation = run.violation else {
             print("seed \(seed) holds")
             return 0
         }
         if !traces {
-            let again = try SeedRun(seed: seed, bug: bug, traces: true)
+            let again = try SeedRun(seed: seed, bug: bug, changes: changes, traces: true)
             for line in again.trace.suffix(shownLines) { print(line) }
         }
         let milliseconds = run.endedAt / 1_000_000
         print("violated at \(milliseconds / 1_000).\(milliseconds % 1_000) s: \(violation)")
         return 1
+    }
+
+    /// Returns the program's exit code: 0 when there is a shorter run that fails, or the same.
+    static func shrink(_ seed: UInt64, bug: String?) throws -> Int32 {
+        guard var shrinking = try Shrinking(seed: seed, bug: bug) else {
+            print("seed \(seed) holds: there is nothing to shrink")
+            return 1
+        }
+        let before = shrinking.shortest.statistics.eventCount
+        try shrinking.shrink { run in
+            print("fails after \(run.statistics.eventCount) steps: \(run.violation ?? "")")
+        }
+        let shortest = shrinking.shortest
+        print(
+            "\(shrinking.runCount) runs; \(before) steps became "
+                + "\(shortest.statistics.eventCount):")
+        for line in shortest.options.lines { print(line) }
+        print("violated: \(shortest.violation ?? "")")
+        let words = [shrinking.changes.words, bug.map { "--bug \($0)" } ?? ""]
+            .filter { !$0.isEmpty }
+        print(
+            "run it with: tools/simulate \(([String(seed)] + words).joined(separator: " "))")
+        return 0
     }
 }
 
@@ -82,7 +108,7 @@ final class ManySeeds: Sendable {
             }
             if range.hours != nil, Clock.monotonicNanoseconds() >= nextReport {
                 nextReport += Self.reportNanoseconds
-                print(summary.line)
+                report(summary.line)
             }
         }
         return finish(summary)
@@ -116,19 +142,24 @@ final class ManySeeds: Sendable {
         summary.seedCount += 1
         summary.statistics.add(result.statistics)
         guard let violation = result.violation else { return }
-        summary.violationCount += 1
-        if summary.first.map({ result.seed < $0 }) ?? true { summary.first = result.seed }
+        summary.fail(result.seed, violation)
         if range.bug == nil {
-            print("seed \(result.seed): \(violation)")
+            report("seed \(result.seed): \(violation)")
         } else {
             next.withLock { $0 = nil }
         }
     }
 
+    /// A line while the run goes on: not among what `--json` prints.
+    private func report(_ line: String) {
+        let stream = range.printsJSON ? StandardStream.error : StandardStream.output
+        stream.write(line + "\n")
+    }
+
     private func finish(_ summary: Summary) -> Int32 {
         guard let bug = range.bug else {
-            print(summary.line)
-            return summary.violationCount == 0 ? 0 : 1
+            return summary.tell(
+                printsCoverage: range.printsCoverage, printsJSON: range.printsJSON)
         }
         guard let seed = summary.first else {
             print("\(bug) not found in \(summary.seedCount) seeds")
@@ -136,20 +167,5 @@ final class ManySeeds: Sendable {
         }
         print("found: seed \(seed)")
         return 0
-    }
-}
-
-/// What several seeds did together.
-private struct Summary {
-    var seedCount = 0
-    var violationCount = 0
-    var first: UInt64?
-    var statistics = SimulationStatistics()
-
-    var line: String {
-        let tenths = statistics.virtualNanoseconds / 360_000_000_000
-        return "\(seedCount) seeds, \(tenths / 10).\(tenths % 10) cluster-hours, "
-            + "\(statistics.crashCount) crashes, \(statistics.diskFaultCount) disk faults, "
-            + "\(violationCount) violations"
     }
 }

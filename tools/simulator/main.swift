@@ -11,8 +11,11 @@ do {
 if let bug = invocation.bug { PlantedBugNames.plant(bug) }
 switch invocation {
 case .help: print(Invocation.text)
-case .one(let seed, let bug, let traces):
-    Process.exit(try OneSeed.run(seed, bug: bug, traces: traces))
+case .one(let seed, let bug, let changes, let traces):
+    Process.exit(try OneSeed.run(seed, bug: bug, changes: changes, traces: traces))
+case .shrink(let seed, let bug): Process.exit(try OneSeed.shrink(seed, bug: bug))
+case .merge(let files, let printsCoverage, let printsJSON):
+    Process.exit(try Merging.run(files, printsCoverage: printsCoverage, printsJSON: printsJSON))
 case .many(let range): Process.exit(try ManySeeds(range).run())
 case .crashPoints(let range): Process.exit(try CrashPoints(range).run())
 case .modelCheck(let range): Process.exit(ModelRun.run(range))

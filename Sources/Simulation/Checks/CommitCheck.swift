@@ -18,6 +18,19 @@ package struct CommitCheck {
 
     package init() {}
 
+    /// The committed entries as they were first appended.
+    func entries(from log: LogMatchingCheck) throws(Violation) -> [Entry] {
+        var originals: [Entry] = []
+        for (place, entry) in entries.enumerated() {
+            let position = LogPosition(term: entry.term, index: LogIndex(UInt64(place + 1)))
+            guard let original = log.original(at: position) else {
+                throw Violation("entry \(position) is committed, and nobody appended it")
+            }
+            originals.append(original)
+        }
+        return originals
+    }
+
     /// `node`, in `term`, takes the entries of `log` after `from` through `last` for committed.
     package mutating func note(
         from: LogIndex, through last: LogIndex, log: Catalogue, term: Term, by node: NodeID

@@ -1,9 +1,13 @@
 /// All that must hold between what clients were told and what the log is in the end.
 enum HistoryCheck {
-    static func check(_ history: History, against log: LogAudit) throws(Violation) {
+    /// `mayMeetDamage`: files of the archive were damaged, and reads may have said so.
+    static func check(
+        _ history: History, against log: LogAudit, mayMeetDamage: Bool = false
+    ) throws(Violation) {
         try EventCheck(history: history, log: log).check()
         try OrderCheck(history: history).check()
-        try ReadCheck(history: history, log: log).check()
+        try ReadCheck(history: history, log: log, mayMeetDamage: mayMeetDamage).check()
         try CommandCheck(history: history, log: log).check()
+        try ErasureCheck(history: history, log: log).check()
     }
 }

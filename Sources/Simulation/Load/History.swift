@@ -20,6 +20,11 @@ package struct History {
         let revision: Revision
         /// 64 hexadecimal digits.
         let leafHash: [UInt8]
+        var kind = Kind.whole
+
+        enum Kind: Equatable {
+            case whole, compacted, erased
+        }
     }
 
     enum Request {

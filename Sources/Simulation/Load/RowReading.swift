@@ -16,8 +16,16 @@ enum RowReading {
             }
             return History.Row(
                 sequence: Sequence(sequence ?? .max), revision: Revision(UInt32(revision ?? 0)),
-                leafHash: Array(leaf ?? []))
+                leafHash: Array(leaf ?? []), kind: kind(of: line))
         }
+    }
+
+    private static let erasedBegin = Array("{\"erased\":true,".utf8)
+    private static let compactedName = Array(",\"compacted\":true,\"sequence\":".utf8)
+
+    private static func kind(of line: ArraySlice<UInt8>) -> History.Row.Kind {
+        if line.starts(with: erasedBegin) { return .erased }
+        return place(after: compactedName, in: line) == nil ? .whole : .compacted
     }
 
     private static func number(after name: [UInt8], in line: ArraySlice<UInt8>) -> UInt64? {

@@ -25,6 +25,10 @@ struct Workload {
     var clients: [Client]
     /// Tokens of applications: those that a create was acknowledged of and no revoke was asked for.
     var tokens: [TokenID] = []
+    /// Unique_ids that a hold was asked for.
+    var held: [[UInt8]] = []
+    /// How often each unique_id was erased: then there is another one in its place.
+    private var erasures: [Int: Int] = [:]
     var nextToken: UInt64 = 100
     var nextRequest: UInt64 = 1
     private var nextNote = 0
@@ -39,9 +43,30 @@ struct Workload {
 
     mutating func pause() -> UInt64 { random.below(options.thinkTime * 2) }
 
+    /// What a drawn unique_id begins and ends with, so that it is known wherever it stands.
+    static let idPrefix = Array("event-".utf8)
+    static let idEnd = UInt8(ascii: ";")
+
     mutating func uniqueID() -> [UInt8] {
-        Array("event-\(random.below(options.idCount))".utf8)
+        let number = random.below(options.idCount)
+        var round = erasures[number] ?? 0
+        // Now and then one that is closed.
+        if round > 0, random.chance(15) { round -= 1 }
+        return Self.id(number, round)
     }
+
+    private static func id(_ number: Int, _ round: Int) -> [UInt8] {
+        Array("event-\(number).\(round);".utf8)
+    }
+
+    mutating func idToErase() -> [UInt8] {
+        let number = random.below(options.idCount)
+        let round = erasures[number] ?? 0
+        if random.chance(90) { erasures[number] = round + 1 }
+        return Self.id(number, round)
+    }
+
+    mutating func takeHeld() -> [UInt8] { held.remove(at: random.below(held.count)) }
 
     /// New content of a drawn unique_id, or now and then some that was posted before.
     mutating func content(

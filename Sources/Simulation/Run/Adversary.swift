@@ -115,6 +115,7 @@ extension Simulation {
             plan(after: timeout * 5)
         case .oldEntriesOnly(let first, let second):
             enter(.secondReturns(first: first))
+            statistics.cover(.figureEight)
             crash(nodes[first], losingPower: random.chance(50), after: timeout * 5)
             queue.insert(.start(node: second), at: later(1_000_000))
             plan(after: timeout * 4)
@@ -148,6 +149,7 @@ extension Simulation {
             let received = try? ConsensusFrames.read(.voteResponse, range, bytes.span),
             case .voteResponse(_, granted: true) = received.message, random.chance(50)
         else { return }
+        statistics.cover(.voterDiesAfterVoting)
         crash(node, losingPower: random.chance(50), after: random.number(in: 100_000...8_000_000))
     }
 }

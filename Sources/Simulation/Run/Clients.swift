@@ -23,6 +23,9 @@ extension Simulation {
     }
 
     private func drawRequest() -> History.Request {
+        if options.retentionPercent > 0, workload.random.chance(options.retentionPercent) {
+            return drawRetention()
+        }
         switch workload.random.below(100) {
         case 0..<70: return drawAppend()
         case 70..<80: return .event(uniqueID: workload.uniqueID())
@@ -151,6 +154,7 @@ extension Simulation {
             statistics.appendedCount += 1
         default: break
         }
+        cover(request, answer)
     }
 
     static func describe(_ answer: History.Answer) -> String {

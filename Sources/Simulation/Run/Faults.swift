@@ -8,6 +8,7 @@ extension Simulation {
         guard isSafetyPhase else { return }
         queue.insert(
             .fault, at: later(1 + random.below(options.faultInterval * 2)))
+        if random.chance(20) { keepDisk() }
         let fault = random.pick(options.faults)
         note("fault: \(fault.rawValue)")
         switch fault {
@@ -15,11 +16,13 @@ extension Simulation {
             crash(random.pick(nodes), losingPower: random.chance(60))
         case .blackout:
             guard random.chance(50) else { return }
+            statistics.cover(.powerLostEverywhere)
             for node in nodes { crash(node, losingPower: true) }
         case .isolate, .split, .oneWay, .partial: partition(fault)
         case .clog: clog()
         case .heal: network.heal()
         case .diskStall:
+            statistics.cover(.diskStalled)
             random.pick(nodes).stalledUntil = later(random.number(in: 10_000_000...1_500_000_000))
         case .diskError, .diskFull: failDisk(random.pick(nodes), isFull: fault == .diskFull)
         case .clockJump:
@@ -27,6 +30,9 @@ extension Simulation {
             random.pick(nodes).clockOffset = micros
         case .gatewayCrash: restart(random.pick(gateways))
         case .rot: rot(random.pick(nodes))
+        case .archiveRot: rotArchive(random.pick(nodes))
+        case .asideRot: rotAside(random.pick(nodes))
+        case .room: fill(random.pick(nodes))
         case .transfer: begin(.transfer(random.pick(nodes).id), client: nil)
         }
     }

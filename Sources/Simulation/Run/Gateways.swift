@@ -182,6 +182,7 @@ extension Simulation {
     /// A gateway's process ends: nobody hears of what it was asked.
     func restart(_ gateway: SimulatedGateway) {
         note("gateway \(gateway.place) starts again")
+        statistics.cover(.gatewayRestarted)
         let waiting = gateway.waiting
         gateway.waiting = []
         gateway.life += 1

@@ -23,7 +23,8 @@ extension Simulation {
         }
         do {
             try node.start(
-                settings: replicaSettings, cluster: cluster, random: &random, now: now)
+                settings: replicaSettings, cluster: cluster,
+                supersededBytes: options.supersededBytes, random: &random, now: now)
             node.disk.plan(.crash, at: -1)
         } catch RecoveryFailure.faulty(let tail) {
             guard node.isRotten else {
@@ -36,6 +37,10 @@ extension Simulation {
             }
             return startAgain(node)
         } catch let failure as ReadFailure {
+            if case .corrupt = failure, !node.rottenSegments.isEmpty {
+                restoreSegments(of: node)
+                return startAgain(node)
+            }
             guard case .disk = failure else {
                 throw Violation("node \(node.id) has no index: \(failure)")
             }
@@ -43,9 +48,18 @@ extension Simulation {
         } catch is DiskError {
             return startAgain(node)
         } catch let failure as ReplicaFailure {
+            if case .storage = failure, !node.rottenSegments.isEmpty {
+                restoreSegments(of: node)
+                return startAgain(node)
+            }
             throw Violation("node \(node.id) does not start: \(failure)")
         }
         node.isRotten = false
+        node.flippedBits = []
+        node.repairingSince = .zero
+        lookAside(of: node)
+        if node.start.wasTorn { statistics.cover(.tornTailCut) }
+        if node.start.isOnOlderState { statistics.cover(.startOnOlderState) }
         note("node \(node.id) starts, log ends at \(end(of: node))")
         planTurn(node, at: now)
     }
@@ -53,6 +67,8 @@ extension Simulation {
     func startAgain(_ node: SimulatedNode) {
         note("node \(node.id) stops while it starts (\(node.disk.interrupted))")
         statistics.crashCount += 1
+        statistics.cover(.crashInRecovery)
+        coverRename(on: node)
         node.disk.plan(.crash, at: -1)
         node.disk.restartAfterPowerLoss(&random)
         queue.insert(.start(node: node.place), at: later(random.number(in: options.restartDelay)))
@@ -67,6 +83,7 @@ extension Simulation {
         if node.repair != nil { return endRepair(node) }
         guard let process = node.process else { return }
         if !process.maintenance.isEmpty, random.chance(50) { interruptMaintenance(of: node) }
+        cover(crashOf: node, losingPower: losingPower)
         note("node \(node.id) \(losingPower ? "loses power" : "is killed")")
         statistics.crashCount += 1
         node.crash(losingPower: losingPower, random: &random)
@@ -82,7 +99,10 @@ extension Simulation {
         guard let task = node.process?.maintenance.first, !node.disk.hasCrashed else { return }
         node.disk.plan(.crash, at: node.disk.operationCount + random.below(20))
         _ = try? node.process?.maintainer.perform(task)
-        guard !node.disk.hasCrashed else { return }
+        guard !node.disk.hasCrashed else {
+            statistics.cover(.crashWhileMaintaining)
+            return coverRename(on: node)
+        }
         node.disk.plan(.crash, at: -1)
     }
 
@@ -133,7 +153,7 @@ extension Simulation {
         let tasks = process.writing
         do {
             try process.writer.perform(tasks, marking: &process.persist)
-            try process.writer.prepareNext()
+            try SimulatedNode.prepareNext(&process.writer, node.disk, replicaSettings)
         } catch {
             process.writing = []
             node.process = process
@@ -162,6 +182,9 @@ extension Simulation {
             process.maintenance = []
             node.process = process
             note("node \(node.id): \(error)")
+            if case .corrupt(_, _, .indexTable) = error, node.aside != nil {
+                return reopen(node, "\(error)")
+            }
             guard case .disk = error else {
                 throw Violation("node \(node.id) cannot archive: \(error)")
             }
@@ -169,6 +192,7 @@ extension Simulation {
             return crash(node, losingPower: random.chance(30))
         }
         node.process = process
+        cover(report, of: task, by: node)
         try give(node) { process in
             process.replica.maintained(report, into: &process.outcome)
         }
@@ -198,6 +222,7 @@ extension Simulation {
     func takeTurn(_ node: SimulatedNode) throws {
         guard node.process?.nextTurn == now, var process = node.process.take() else { return }
         process.nextTurn = nil
+        measure(&process, of: node)
         process.replica.endTurn(now: now, wall: wall(of: node), into: &process.outcome)
         process.replica.consensus.checkInvariants()
         var outcome = ReplicaOutcome()
@@ -207,6 +232,9 @@ extension Simulation {
         let isIdle = process.maintenance.isEmpty
         process.maintenance += outcome.maintenance
         node.process = process
+        if case .index(let reason) = outcome.failure, node.aside != nil {
+            return reopen(node, reason)
+        }
         try check(outcome, of: node)
         let isBehind = outcome.wantsTurn
         carryOut(outcome, node)
@@ -221,10 +249,16 @@ extension Simulation {
     private func check(_ outcome: ReplicaOutcome, of node: SimulatedNode) throws {
         if let failure = outcome.failure { throw Violation("node \(node.id) stops: \(failure)") }
         for task in outcome.tasks {
-            if case .append(_, let place) = task { try checks.log.note(place.header, by: node.id) }
+            if case .truncate(let plan) = task, !plan.removed.isEmpty {
+                statistics.cover(.truncatedAcrossSeal)
+            }
+            if case .append(let bytes, let place) = task {
+                try checks.log.note(place.header, bytes, by: node.id)
+            }
         }
         for event in outcome.events {
             note("node \(node.id) \(event)")
+            cover(event, of: node)
             switch event {
             case .standing(let standing) where standing.role == .leader:
                 statistics.leaderCount += 1
@@ -321,6 +355,7 @@ extension Simulation {
         var frame: [UInt8] = []
         let failed = job.run(ArchiveSource(disk: node.disk), leaf: &leaf, into: &frame)
         guard let failed else { return sendToGateway(frame, link) }
+        statistics.cover(.damageFoundByRead)
         let now = now
         try give(node) { process in
             process.replica.readFailed(failed, now: now, into: &process.outcome)

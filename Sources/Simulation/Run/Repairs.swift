@@ -13,7 +13,9 @@ extension Simulation {
     /// Stops the node and flips bits in the end of its log. Never of two nodes at once: what both
     /// lack may have been acknowledged on no other.
     func rot(_ node: SimulatedNode) {
-        guard options.nodeCount > 1, !nodes.contains(where: \.isRotten) else { return }
+        guard options.nodeCount > 1, !nodes.contains(where: \.isRotten), !hasDamage,
+            node.aside == nil
+        else { return }
         crash(node, losingPower: random.chance(30))
         guard let found = try? LogDirectory.inspect(disk: node.disk), found.faulty == nil else {
             return
@@ -28,9 +30,12 @@ extension Simulation {
                 by: Int(random.below(catalogue.lastIndex.value - first.value + 1)))
             guard let place = catalogue.place(of: index) else { continue }
             let offset = place.offset + Int(random.below(UInt64(place.byteCount)))
-            node.disk.flipBit(offset * 8 + Int(random.below(8)), of: place.file)
+            let bit = offset * 8 + Int(random.below(8))
+            node.disk.flipBit(bit, of: place.file)
+            node.flippedBits.append((place.file, bit))
         }
         node.isRotten = true
+        statistics.diskFaultCount += 1
         note("node \(node.id) rots from entry \(first) on")
     }
 
@@ -41,6 +46,7 @@ extension Simulation {
         }
         note("node \(node.id) repairs \(remains.tail)")
         node.life += 1
+        if node.repairingSince == .zero { node.repairingSince = now }
         node.repair = TailRepair(
             remains: remains, disk: node.disk, voters: nodes.map(\.id), seed: random.next())
         if isSafetyPhase, options.faults.contains(.crashInRecovery), random.chance(20) {
@@ -52,6 +58,7 @@ extension Simulation {
     /// The process ends; its disk is as it was, because nothing is written before the end.
     func endRepair(_ node: SimulatedNode) {
         note("node \(node.id) is killed while it repairs")
+        statistics.cover(.crashWhileRepairing)
         statistics.crashCount += 1
         node.repair = nil
         node.nextRepair = nil
@@ -89,6 +96,7 @@ extension Simulation {
         repair.endTurn(now: now, into: &outcome)
         if outcome.isMended {
             statistics.repairCount += 1
+            statistics.cover(.tailRepaired)
             note("node \(node.id) is whole again")
             node.disk.plan(.crash, at: -1)
             return queue.insert(.start(node: node.place), at: now)
@@ -96,7 +104,24 @@ extension Simulation {
         if case .disk = outcome.failure { return startAgain(node) }
         node.repair = repair
         try carryOut(outcome, node)
+        if isBeyondRepair(node) {
+            endRepair(node)
+            restoreTail(of: node)
+            return
+        }
         planRepair(node, at: max(repair.deadline, later(Self.repairDelay)))
+    }
+
+    /// Whether peers have compacted what the node lacks, or it is the genesis (docs/ROADMAP.md), and it
+    /// has had its time.
+    private func isBeyondRepair(_ node: SimulatedNode) -> Bool {
+        guard now.nanoseconds(since: node.repairingSince) > 3_000_000_000, let repair = node.repair
+        else { return false }
+        let first = repair.remains.tail.firstIndex
+        return nodes.contains { peer in
+            guard let archive = peer.replica?.catalogue.archive else { return false }
+            return archive.segments.contains { $0.generation > 0 && $0.lastIndex >= first }
+        }
     }
 
     private func carryOut(_ outcome: RepairOutcome, _ node: SimulatedNode) throws {
@@ -110,7 +135,8 @@ extension Simulation {
                 throw Violation("node \(peer) sent node \(node.id) something else")
             case .peerRefused(let peer, let reason):
                 throw Violation("node \(node.id) refuses what node \(peer) sent: \(reason)")
-            case .lacking, .discarded: break
+            case .lacking: statistics.cover(.tailLacking)
+            case .discarded: statistics.cover(.tailDiscarded)
             }
         }
         for frames in outcome.frames {

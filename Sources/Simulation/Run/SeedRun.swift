@@ -12,8 +12,10 @@ package struct SeedRun: Sendable {
 
     /// Runs `seed`; `traces` keeps the newest lines of what happened. Throws when there is no bug of
     /// that name.
-    package init(seed: UInt64, bug: String? = nil, traces: Bool = false) throws(Violation) {
-        options = SimulationOptions(seed: seed, bug: bug)
+    package init(
+        seed: UInt64, bug: String? = nil, changes: RunChanges = RunChanges(), traces: Bool = false
+    ) throws(Violation) {
+        options = SimulationOptions(seed: seed, bug: bug, changes: changes)
         _ = try PlantedBugNames.switches(bug)
         var text: String?
         let simulation: Simulation

@@ -29,6 +29,8 @@ package final class Simulation {
         case client(Int)
         case fault
         case adversary(Int)
+        /// There is room on a node's disk again.
+        case room(node: Int)
     }
 
     package let options: SimulationOptions
@@ -51,6 +53,8 @@ package final class Simulation {
     /// Faults happen and clients begin operations.
     var isSafetyPhase = true
     var diskDelay: ClosedRange<UInt64>
+    /// What a rollback in the end returns to.
+    var earlierDisk: (place: Int, disk: SimulatedDisk)?
     /// Nodes that stay down until the end.
     var resting: [Bool]
     var nextLink: UInt64 = 1
@@ -70,7 +74,7 @@ package final class Simulation {
     package init(_ options: SimulationOptions, traces: Bool = false) throws {
         self.options = options
         self.traces = traces
-        var random = RandomSource(seed: options.seed)
+        var random = RandomSource(seed: options.seed ^ options.salt << 48)
         network = SimulatedNetwork(
             endCount: options.endCount, manners: options.network, random: random.split())
         workload = Workload(options, random: random.split())
@@ -95,6 +99,15 @@ package final class Simulation {
             heldSegments: options.heldSegments)
         settings.entriesPerTurn = options.entriesPerTurn
         settings.pageWaitNanoseconds = 300_000_000
+        settings.scrubPeriodNanoseconds = options.scrubPeriod
+        settings.compactionSegments = options.compactionSegments
+        settings.compactionNanoseconds = options.compactionPatience
+        settings.compactionReportNanoseconds = options.compactionReport
+        settings.compactionSchedule = options.compactionPeriod.map {
+            CompactionSchedule(
+                periodMicroseconds: $0 / 1_000,
+                order: CompactionOrder(policy: .latest, sealsFirst: false))
+        }
         return settings
     }
 
@@ -110,6 +123,7 @@ package final class Simulation {
             .entry(createdAt: Timestamp(microseconds: Self.wallAtStart))
         for place in 0..<options.nodeCount {
             nodes.append(try SimulatedNode(place: place, genesis: genesis, cluster: cluster))
+            try checks.log.note(genesis.header, genesis.bytes, by: nodes[place].id)
             queue.insert(.start(node: place), at: now)
         }
         for place in 0..<options.gatewayCount {
@@ -166,6 +180,7 @@ package final class Simulation {
         case .client(let client): actClient(client)
         case .fault: injectFault()
         case .adversary(let round): actAdversary(round)
+        case .room(let node): nodes[node].disk.capacity = nil
         }
     }
 
@@ -193,8 +208,18 @@ package struct SimulationStatistics: Equatable, Sendable {
     package var sealCount = 0
     package var repairCount = 0
     package var virtualNanoseconds: UInt64 = 0
+    package var compactionCount = 0
+    package var erasureCount = 0
+    /// How often each of `CoverageCase` was reached, in their order.
+    package private(set) var coverage = [Int](repeating: 0, count: CoverageCase.allCases.count)
 
     package init() {}
+
+    package mutating func cover(_ situation: CoverageCase, times: Int = 1) {
+        coverage[situation.index] += times
+    }
+
+    package func count(of situation: CoverageCase) -> Int { coverage[situation.index] }
 
     package mutating func add(_ other: SimulationStatistics) {
         eventCount += other.eventCount
@@ -205,5 +230,8 @@ package struct SimulationStatistics: Equatable, Sendable {
         sealCount += other.sealCount
         repairCount += other.repairCount
         virtualNanoseconds += other.virtualNanoseconds
+        compactionCount += other.compactionCount
+        erasureCount += other.erasureCount
+        for place in coverage.indices { coverage[place] += other.coverage[place] }
     }
 }

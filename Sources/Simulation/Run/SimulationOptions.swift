@@ -7,6 +7,8 @@ package struct SimulationOptions: Equatable, Sendable {
     package let seed: UInt64
     /// A mistake that is planted on purpose.
     package var bug: String?
+    /// Other chances with the same options.
+    var salt: UInt64 = 0
 
     // The cluster.
     var nodeCount = 3
@@ -27,6 +29,24 @@ package struct SimulationOptions: Equatable, Sendable {
     var thinkTime: UInt64 = 30_000_000
     var requestDeadline: UInt64 = 2_000_000_000
     var notesBytes = 60
+    /// Operations in a hundred that are about compactions, holds and erasures.
+    var retentionPercent = 0
+    /// Nanoseconds between runs that leaders begin by themselves; nil: none.
+    var compactionPeriod: UInt64?
+    /// Segments of one step of a compaction.
+    var compactionSegments = 8
+    /// How long a leader waits for a majority that made the same files.
+    var compactionPatience: UInt64 = 5_000_000_000
+    var compactionReport: UInt64 = 1_000_000_000
+    /// Bytes of rows that one step of reading the index handles.
+    var supersededBytes = 16 * 1_024 * 1_024
+    /// In how long an archive is read and verified once.
+    var scrubPeriod: UInt64 = 20_000_000_000
+
+    // What damage a run may do at the same time, at most what the promise allows.
+    /// Nodes with a good copy of a segment that is damaged on one more.
+    var goodCopies = 1
+    var lastFault: LastFault?
 
     // What goes wrong.
     var safetyTime: UInt64 = 12_000_000_000
@@ -46,15 +66,29 @@ package struct SimulationOptions: Equatable, Sendable {
         case transfer
         /// Bits of the end of a stopped node's log are flipped; of one node at a time.
         case rot
+        /// An archived segment is damaged; a file that can be made again, or one of two copies, is.
+        case archiveRot, asideRot
+        /// A disk has little room for a while.
+        case room
+
+        /// Drawn behind all others, so that what seeds were before there were these they still are.
+        var isLate: Bool { [.transfer, .rot, .archiveRot, .asideRot, .room].contains(self) }
     }
 
-    package init(seed: UInt64, bug: String? = nil) {
+    /// How the disk of one node ends when all promises were checked, and they are checked again.
+    enum LastFault: String, Sendable {
+        case rollback, wipe
+    }
+
+    /// `changes`: what is left out of that.
+    package init(seed: UInt64, bug: String? = nil, changes: RunChanges = RunChanges()) {
         self.seed = seed
         self.bug = bug
         var random = RandomSource(seed: seed &* 0x9e37_79b9_7f4a_7c15 ^ 0x6461_7962_6f6f_6b21)
         drawCluster(&random)
         drawLoad(&random)
         drawFaults(&random)
+        change(changes)
     }
 
     private mutating func drawCluster(_ random: inout RandomSource) {
@@ -88,7 +122,7 @@ package struct SimulationOptions: Equatable, Sendable {
         if random.chance(30) { network.delay = 1_000_000...random.pick([5_000_000, 30_000_000]) }
         if random.chance(40) { diskDelay = 500_000...random.pick([10_000_000, 60_000_000]) }
         faultInterval = random.pick([150, 400, 800, 2_000]) * 1_000_000
-        faults = Fault.allCases.filter { $0 != .transfer && $0 != .rot && random.chance(50) }
+        faults = Fault.allCases.filter { !$0.isLate && random.chance(50) }
         if random.chance(50) { restartDelay = 500_000...random.pick([5_000_000, 40_000_000]) }
         crashesVoters = nodeCount > 2 && random.chance(50)
         adversary = nodeCount == 3 && random.chance(20)
@@ -96,7 +130,28 @@ package struct SimulationOptions: Equatable, Sendable {
         if random.chance(50) { faults.append(.transfer) }
         if random.chance(50) { faults.append(.rot) }
         heldSegments = random.pick([0, 1, 4, 1_000_000])
+        drawRetention(&random)
+        drawDamage(&random)
         if adversary { (maxEntriesPerAppend, maxInflightBytes) = (1, 1) }
+    }
+
+    private mutating func drawRetention(_ random: inout RandomSource) {
+        retentionPercent = random.pick([0, 2, 4, 10])
+        if random.chance(15) { compactionPeriod = 3_000_000_000 }
+        compactionSegments = random.pick([1, 2, 8])
+        compactionPatience = random.pick([2, 5, 15]) * 1_000_000_000
+        compactionReport = random.pick([100, 1_000]) * 1_000_000
+        supersededBytes = random.pick([100, 4_096, 16 * 1_024 * 1_024])
+        scrubPeriod = random.pick([2, 8, 600]) * 1_000_000_000
+    }
+
+    private mutating func drawDamage(_ random: inout RandomSource) {
+        for fault in [Fault.archiveRot, .archiveRot, .asideRot, .room] where random.chance(35) {
+            faults.append(fault)
+        }
+        if faults.contains(.archiveRot) { scrubPeriod = min(scrubPeriod, 8_000_000_000) }
+        goodCopies = random.chance(50) ? 1 : max(1, nodeCount / 2)
+        if nodeCount > 2, random.chance(30) { lastFault = random.pick([.rollback, .wipe]) }
     }
 
     var endCount: Int { nodeCount + gatewayCount }
@@ -104,7 +159,8 @@ package struct SimulationOptions: Equatable, Sendable {
     /// One line for each setting.
     package var lines: [String] {
         [
-            "seed \(seed)" + (bug.map { ", planted bug \($0)" } ?? ""),
+            "seed \(seed)" + (salt > 0 ? ", salt \(salt)" : "")
+                + (bug.map { ", planted bug \($0)" } ?? ""),
             "nodes \(nodeCount), election timeout \(electionTimeout / 1_000_000) ms, heartbeat "
                 + "\(heartbeat / 1_000_000) ms, segments of \(segmentBytes) bytes",
             "appends of \(maxEntriesPerAppend) entries and \(maxAppendBytes) bytes, in flight "
@@ -112,6 +168,11 @@ package struct SimulationOptions: Equatable, Sendable {
                 + "\(heldSegments) archived segments held",
             "gateways \(gatewayCount), clients \(clientCount), unique_ids \(idCount), pause "
                 + "\(thinkTime / 1_000_000) ms, deadline \(requestDeadline / 1_000_000) ms",
+            "retention \(retentionPercent) % of operations, "
+                + (compactionPeriod.map { "runs every \($0 / 1_000_000_000) s, " } ?? "")
+                + "\(compactionSegments) segments in a step, waits "
+                + "\(compactionPatience / 1_000_000_000) s, reports every "
+                + "\(compactionReport / 1_000_000) ms, scrubs in \(scrubPeriod / 1_000_000_000) s",
             "network \(network.delay.lowerBound / 1_000)...\(network.delay.upperBound / 1_000) us, "
                 + "late \(network.latePercent) % by \(network.longDelay / 1_000_000) ms, dropped "
                 + "\(network.dropPercent) %, twice \(network.duplicatePercent) %",
@@ -121,6 +182,8 @@ package struct SimulationOptions: Equatable, Sendable {
             "faults every \(faultInterval / 1_000_000) ms for \(safetyTime / 1_000_000_000) s: "
                 + (faults.map(\.rawValue) + (crashesVoters ? ["voters"] : [])
                 + (adversary ? ["figure 8"] : [])).joined(separator: " "),
+            "good copies of a damaged segment \(goodCopies)"
+                + (lastFault.map { ", in the end \($0.rawValue)" } ?? ""),
         ]
     }
 }

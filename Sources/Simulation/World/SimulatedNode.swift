@@ -41,6 +41,22 @@ final class SimulatedNode {
     var nextRepair: Instant?
     /// Bits of the log were flipped since it started last.
     var isRotten = false
+    /// The bits of the end of the log that were flipped, while `isRotten`.
+    var flippedBits: [(file: String, bit: Int)] = []
+    /// Since when it is being repaired.
+    var repairingSince = Instant.zero
+    /// Archived segments whose files were damaged, and were not seen whole again.
+    var rottenSegments: [SegmentDescriptor] = []
+    /// Another file that was damaged since the last start: one at a time.
+    var aside: String?
+    /// It led when it was last heard of.
+    var hasLed = false
+    /// A damaged table of the index was removed: the next start builds it again.
+    var isIndexDamageFound = false
+    /// When the room on the disk was measured.
+    var measuredAt = Instant.zero
+    /// What the last start met.
+    var start = (wasTorn: false, isOnOlderState: false)
     /// How many processes have run; events of an earlier one are void.
     var life = 0
     /// Microseconds that the wall clock is ahead.
@@ -70,7 +86,8 @@ final class SimulatedNode {
 
     /// Starts a process on what the disk holds.
     func start(
-        settings: ReplicaSettings, cluster: Identifier, random: inout RandomSource, now: Instant
+        settings: ReplicaSettings, cluster: Identifier, supersededBytes: Int,
+        random: inout RandomSource, now: Instant
     ) throws {
         let recovered = try LogDirectory.recover(
             disk: disk, clusterID: cluster, settings: settings.log)
@@ -83,13 +100,34 @@ final class SimulatedNode {
             index: DiskArchiveIndex(index.tables, disk: disk), settings: settings, key: key,
             seed: random.next(), now: now)
         var writer = LogWriter(disk: disk, settings: settings.log, recovered: recovered)
-        try writer.prepareNext()
+        try Self.prepareNext(&writer, disk, settings)
         life += 1
+        start = (
+            recovered.cut != nil,
+            recovered.state.map { $0.seal < recovered.catalogue.archive.lastIndex } ?? false
+        )
+        var maintainer = Maintainer(
+            disk: disk, manifest: recovered.catalogue.archive, tables: index.tables)
+        maintainer.supersededStepBytes = supersededBytes
         process = Process(
             replica: replica, writer: writer,
-            persist: PersistWriter(disk: disk, recovered: recovered),
-            maintainer: Maintainer(
-                disk: disk, manifest: recovered.catalogue.archive, tables: index.tables))
+            persist: PersistWriter(disk: disk, recovered: recovered), maintainer: maintainer)
+    }
+
+    /// Makes the file of the next segment; without room for it the writer does without.
+    static func prepareNext(
+        _ writer: inout LogWriter<SimulatedDisk>, _ disk: SimulatedDisk,
+        _ settings: ReplicaSettings
+    ) throws(DiskError) {
+        guard writer.needsSpare else { return }
+        do throws(DiskError) {
+            try LogWriter.makeSpare(on: disk, settings: settings.log)
+        } catch {
+            guard error.code == DiskError.noSpace else { throw error }
+            if try disk.byteCount(of: FileName.spare) != nil { try disk.remove(FileName.spare) }
+            return
+        }
+        writer.adoptSpare()
     }
 
     /// Ends the process inside whatever the log writer was at; then the disk loses what a loss of
