@@ -108,6 +108,7 @@ package struct Replica {
     var sentDirectoryVersion: UInt64 = 0
     var statusDeadline = Instant.zero
     var heardLeaderAt: Instant?
+    var freshness = Freshness()
     var disks = DiskWatch()
 
     enum Completion {
@@ -244,6 +245,7 @@ package struct Replica {
         }
         if case .appendRequest(let request) = received.message, request.term == consensus.term {
             heardLeaderAt = now
+            freshness.heard(commit: request.commit, at: now)
         }
         carryOut(received.entries, now: now, into: &outcome)
     }
@@ -260,6 +262,7 @@ package struct Replica {
         closeBatch(now: now, wall: wall, into: &outcome)
         sealSegment(now: now, wall: wall, into: &outcome)
         applyCommitted(into: &outcome)
+        freshness.applied(ledger.applied)
         archiveDurable(into: &outcome)
         reportDirectory(into: &outcome)
         startServing(into: &outcome)

@@ -9,7 +9,7 @@ import time
 import history
 from clients import Clients
 from harness import until
-from members import ELECTION_TIMEOUT_SECONDS, GATEWAY, GATEWAYS, PORT, Members, Watcher
+from members import ELECTION_TIMEOUT_SECONDS, GATEWAY, GATEWAYS, PORT, Members, Watcher, text_of
 from network import Network
 from wire import ask, bearer, replay
 
@@ -62,7 +62,7 @@ class Run:
             self.members.start_all()
             self.until_ready()
             self.members.make_token()
-            self.clients = Clients(GATEWAYS, self.members.token, self.seed)
+            self.clients = Clients(GATEWAYS, self.members.token, self.seed, self.scenario.notes)
             self.load(seconds)
             self.judge()
         return self.result(time.monotonic() - start)
@@ -362,6 +362,13 @@ class Run:
                 if mends and moment < seen < end:
                     self.failures.append(
                         f"node {node} took over in term {term} {seen - moment:.2f} s after a return")
+
+    def expect_fetched(self, fields):
+        """The node took over segments of its peers, as its log says."""
+        count = text_of(self.members.log(int(fields["who"]))).count('event="fetched from peers"')
+        self.notes.append(f"node {fields['who']} fetched {count} segments")
+        if not count:
+            self.failures.append(f"node {fields['who']} fetched no segment")
 
     def rate_of(self, name):
         """Acknowledged events a second in a measured interval."""
