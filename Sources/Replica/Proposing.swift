@@ -46,16 +46,16 @@ extension Replica {
         wall: Timestamp, into outcome: inout ReplicaOutcome
     ) throws(ByteDefect) {
         let (id, oldest) = try Submit.head(payload, bytes)
-        guard serves, consensus.role == .leader, hasRoom,
-            refusals.admit(client, id, oldest: oldest)
+        guard serves, consensus.role == .leader, refusals.admit(client, id, oldest: oldest)
         else {
             note(client, id)
             refuse(batch: id, .none, client, into: &outcome)
             return
         }
-        guard !lacksRoom(now: now) else {
+        guard !lacksRoom(now: now), hasRoom else {
             note(client, id)
-            return refuse(batch: id, .full, client, into: &outcome)
+            let result: Receipts.Outcome = hasRoom ? .full : .overloaded
+            return refuse(batch: id, result, client, into: &outcome)
         }
         let items = Submit.items(payload)
         try check(items, bytes)
@@ -185,9 +185,15 @@ extension Replica {
     mutating func seal(now: Instant, wall: Timestamp, into outcome: inout ReplicaOutcome) {
         guard catalogue.lastHeader?.kind != .seal else { return }
         let previous = catalogue.lastHeader
+        // The table of the SEAL before is this state's only when that SEAL is applied.
+        let isKnown = catalogue.end().segment.previous <= ledger.applied
+        var body: [UInt8] = []
+        ControlPayload.seal(
+            Seal(stateTable: isKnown ? ledger.stateTable : .zero, voters: sealedVoters)
+        ).append(to: &body)
         let entry = Entry(
             kind: .seal, term: consensus.term, after: previous,
-            timestamp: timestamp(after: previous, wall: wall))
+            timestamp: timestamp(after: previous, wall: wall), body: body)
         ledger.proposeSeal(before: entry.header.nextSequence)
         propose(entry, now: now, into: &outcome)
         outcome.events.append(.sealed(entry.header.index))
@@ -317,6 +323,7 @@ extension Replica {
         compacting.stopLeading()
         failTransfer(into: &outcome)
         failSeals(into: &outcome)
+        failMembers(into: &outcome)
         batch = OpenBatch()
         ledger.dropOverlay()
         leadership = nil

@@ -227,6 +227,27 @@ import Testing
         #expect(cluster.turn().map(\.node) == [1, 2])
     }
 
+    @Test func `too much under way is told at once, unless the events may be in the log`() throws {
+        var cluster = ScriptedCluster()
+        cluster.lead(1, term: 1)
+        cluster.append("a")
+        _ = try cluster.submits()
+        try cluster.answer(1, .overloaded, from: 1)
+        let isTold = cluster.client.deliveries.contains {
+            if case .notAppended(_, _, .overloaded) = $0 { true } else { false }
+        }
+        #expect(isTold)
+        #expect(cluster.client.isIdle)
+        cluster.client.deliveries.removeAll()
+        cluster.append("b")
+        _ = try cluster.submits()
+        cluster.lead(2, term: 2)
+        #expect(try cluster.submits().map(\.node) == [2])
+        try cluster.answer(2, .overloaded, from: 2)
+        #expect(cluster.client.deliveries.isEmpty)
+        #expect(!cluster.client.isIdle)
+    }
+
     private func read(_ cluster: inout ScriptedCluster, after sequence: UInt64) {
         cluster.client.query(
             .after(Sequence(sequence)), .event(uniqueID: [0x61], revision: nil, history: false),

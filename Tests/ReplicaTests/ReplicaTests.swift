@@ -133,6 +133,30 @@ struct SubmitTests {
     }
 }
 
+struct OverloadTests {
+    @Test func `what is beyond the bound of uncommitted bytes is refused at once`() throws {
+        var node = try ScriptedNode(members: 3)
+        try node.lead()
+        node.acknowledge()
+        try node.write()
+        node.replica.settings.uncommittedBytes = 1
+        try node.submit(1, [.init(note: 1)])
+        node.turn()
+        #expect(try node.answers().isEmpty)
+        try node.submit(2, [.init(note: 2)])
+        node.turn()
+        #expect(try node.answers().map(\.outcome) == [.overloaded])
+        try node.write()
+        node.acknowledge()
+        #expect(try node.answers().map(\.batch) == [1])
+        try node.submit(3, [.init(note: 3)])
+        node.turn()
+        try node.write()
+        node.acknowledge()
+        #expect(try node.answers().map(\.outcome) == [.decided])
+    }
+}
+
 struct RefusedSubmitTests {
     /// A node that has refused batch 1 and then leads.
     private func refusing() throws -> ScriptedNode {

@@ -179,7 +179,7 @@ package struct GatewayCore {
         case .indexTokens: return .indexTokens
         case .appendEvents, .replayEvents, .nativeEvent, .cluster, .transfer, .seal,
             .clusterFiles, .live, .ready, .metrics, .compact, .indexHolds, .addHold, .removeHold,
-            .eraseNative:
+            .eraseNative, .indexMembers, .addMember, .promoteMember, .removeMember:
             preconditionFailure("\(route.label) is not of the compatible surface")
         }
     }

@@ -27,6 +27,7 @@ enum ParameterName: String, CaseIterable {
     case policy
     case dryRun = "dry_run"
     case from
+    case address
 }
 
 /// What a request holds of one parameter.
@@ -187,6 +188,7 @@ struct ParameterSet {
         case .policy: 20
         case .dryRun: 21
         case .from: 22
+        case .address: 23
         }
     }
 }

@@ -37,6 +37,8 @@ package enum NotAppended: Equatable, Sendable {
     case unknown
     /// Nothing was appended: the cluster's disks are short of room.
     case full
+    /// Nothing was appended: more is under way than the cluster takes.
+    case overloaded
 }
 
 /// The gateway's side of the cluster: finds the leader, follows changes, sends again what was not
@@ -215,6 +217,16 @@ package struct ClusterClient {
         failFetches(from: id)
     }
 
+    /// The cluster's members are these. What was sent to others may have been done.
+    package mutating func follow(_ members: [NodeID]) {
+        for node in nodes where !members.contains(node.id) { lost(node.id) }
+        nodes.removeAll { !members.contains($0.id) }
+        for id in members where !nodes.contains(where: { $0.id == id }) {
+            nodes.append(Node(id: id))
+        }
+        nodes.sort { $0.id < $1.id }
+    }
+
     package mutating func heard(_ status: NodeStatus) {
         update(status.node) {
             $0.status = status
@@ -281,14 +293,16 @@ package struct ClusterClient {
             batches[place].mayBeAppended = true
             batches[place].node = nil
             update(node) { $0.isRefusing = true }
-        case .full where !batches[place].mayBeAppended:
+        case .full where !batches[place].mayBeAppended,
+            .overloaded where !batches[place].mayBeAppended:
             guard batches[place].node == node else { return }
             let batch = batches.remove(at: place)
             waitingBytes -= batch.eventBytes
             for waiter in batch.waiters {
-                deliveries.append(.notAppended(waiter.exchange, item: waiter.item, .full))
+                let why = head.outcome == .full ? NotAppended.full : .overloaded
+                deliveries.append(.notAppended(waiter.exchange, item: waiter.item, why))
             }
-        case .none, .full:
+        case .none, .full, .overloaded:
             guard batches[place].node == node else { return }
             batches[place].node = nil
             update(node) { $0.isRefusing = true }
