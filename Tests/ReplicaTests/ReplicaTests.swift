@@ -135,11 +135,13 @@ struct SubmitTests {
 
 struct OverloadTests {
     @Test func `what is beyond the bound of uncommitted bytes is refused at once`() throws {
-        var node = try ScriptedNode(members: 3)
+        let founded = try ScriptedNode(members: 3)
+        var settings = founded.settings
+        settings.uncommittedBytes = 1
+        var node = try ScriptedNode(on: founded.disk, settings: settings)
         try node.lead()
         node.acknowledge()
         try node.write()
-        node.replica.settings.uncommittedBytes = 1
         try node.submit(1, [.init(note: 1)])
         node.turn()
         #expect(try node.answers().isEmpty)
