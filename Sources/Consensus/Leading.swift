@@ -1,5 +1,5 @@
 internal import BugZoo
-internal import Records
+package import Records
 
 // A leader's view of its followers and of what is committed: Raft paper sections 5.3, 5.4.2 and 8;
 // check-quorum: dissertation 6.2; pipelining and parallel writes: dissertation 10.2.
@@ -44,11 +44,19 @@ extension Consensus {
 
     /// When a majority, this node included, will not have been heard for an election timeout.
     func quorumDeadline() -> Instant {
-        guard configuration.voters != [id] else { return Instant(nanoseconds: .max) }
-        let heard = configuration.agreed { voter in
-            progress(of: voter)?.lastHeard ?? Instant(nanoseconds: .max)
-        }
+        let never = Instant(nanoseconds: .max)
+        let heard = majorityHeard(ownTime: never)
+        guard heard < never else { return never }
         return heard.advanced(byNanoseconds: settings.electionTimeoutNanoseconds)
+    }
+
+    /// The last time at which a majority had been heard, this node always; nil unless it leads.
+    package func majorityHeardAt(now: Instant) -> Instant? {
+        role == .leader ? majorityHeard(ownTime: now) : nil
+    }
+
+    private func majorityHeard(ownTime: Instant) -> Instant {
+        configuration.agreed { voter in progress(of: voter)?.lastHeard ?? ownTime }
     }
 
     /// Speaks to every follower, with entries where there are some to send.

@@ -121,6 +121,8 @@ package enum Receipts {
         case unknown = 2
         /// Nothing was appended, and nothing will be until the cluster's disks have more room.
         case full = 3
+        /// Nothing was appended: more is under way than the node takes.
+        case overloaded = 4
     }
 
     package static func begin(

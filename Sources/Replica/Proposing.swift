@@ -47,16 +47,16 @@ extension Replica {
         wall: Timestamp, into outcome: inout ReplicaOutcome
     ) throws(ByteDefect) {
         let (id, oldest) = try Submit.head(payload, bytes)
-        guard serves, consensus.role == .leader, hasRoom,
-            refusals.admit(client, id, oldest: oldest)
+        guard serves, consensus.role == .leader, refusals.admit(client, id, oldest: oldest)
         else {
             note(client, id)
             refuse(batch: id, .none, client, into: &outcome)
             return
         }
-        guard !lacksRoom(now: now) else {
+        guard !lacksRoom(now: now), hasRoom else {
             note(client, id)
-            return refuse(batch: id, .full, client, into: &outcome)
+            let result: Receipts.Outcome = hasRoom ? .full : .overloaded
+            return refuse(batch: id, result, client, into: &outcome)
         }
         let items = Submit.items(payload)
         try check(items, bytes)

@@ -109,7 +109,7 @@ extension Replica {
     private mutating func run(
         _ query: Query, _ client: ClientID, now: Instant, into outcome: inout ReplicaOutcome
     ) {
-        let stale = query.consistency == .stale ? heardMilliseconds(now: now) : 0
+        let stale = query.consistency == .stale ? staleMilliseconds(now: now) : 0
         switch query.subject {
         case .event(let uniqueID, let revision, let history):
             readEvent(
@@ -319,10 +319,19 @@ extension Replica {
         }
     }
 
-    /// Milliseconds since a leader was heard; 0 while this node leads.
+    /// Milliseconds since a leader was heard, or, while this node leads, a majority.
     func heardMilliseconds(now: Instant) -> UInt32 {
-        if consensus.role == .leader { return 0 }
-        guard let heardLeaderAt else { return .max }
-        return UInt32(clamping: now.nanoseconds(since: heardLeaderAt) / 1_000_000)
+        milliseconds(since: consensus.majorityHeardAt(now: now) ?? heardLeaderAt, now: now)
+    }
+
+    /// Milliseconds by which what is applied here may be behind what was committed. A leader that
+    /// nobody follows any more may not know it yet.
+    private func staleMilliseconds(now: Instant) -> UInt32 {
+        milliseconds(since: consensus.majorityHeardAt(now: now) ?? freshness.time, now: now)
+    }
+
+    private func milliseconds(since time: Instant?, now: Instant) -> UInt32 {
+        guard let time else { return .max }
+        return UInt32(clamping: now.nanoseconds(since: time) / 1_000_000)
     }
 }

@@ -111,6 +111,7 @@ package struct Replica {
     var sentDirectoryVersion: UInt64 = 0
     var statusDeadline = Instant.zero
     var heardLeaderAt: Instant?
+    var freshness = Freshness()
     var disks = DiskWatch()
 
     enum Completion {
@@ -262,6 +263,7 @@ package struct Replica {
         }
         if case .appendRequest(let request) = received.message, request.term == consensus.term {
             heardLeaderAt = now
+            freshness.heard(commit: request.commit, at: now)
         }
         carryOut(received.entries, now: now, into: &outcome)
     }
@@ -278,6 +280,7 @@ package struct Replica {
         closeBatch(now: now, wall: wall, into: &outcome)
         sealSegment(now: now, wall: wall, into: &outcome)
         applyCommitted(into: &outcome)
+        freshness.applied(ledger.applied)
         settleMembers()
         archiveDurable(into: &outcome)
         reportDirectory(into: &outcome)

@@ -227,6 +227,54 @@ import Testing
         #expect(cluster.turn().map(\.node) == [1, 2])
     }
 
+    @Test func `too much under way is told at once, unless the events may be in the log`() throws {
+        var cluster = ScriptedCluster()
+        cluster.lead(1, term: 1)
+        cluster.append("a")
+        _ = try cluster.submits()
+        try cluster.answer(1, .overloaded, from: 1)
+        let isTold = cluster.client.deliveries.contains {
+            if case .notAppended(_, _, .overloaded) = $0 { true } else { false }
+        }
+        #expect(isTold)
+        #expect(cluster.client.isIdle)
+        cluster.client.deliveries.removeAll()
+        cluster.append("b")
+        _ = try cluster.submits()
+        cluster.lead(2, term: 2)
+        #expect(try cluster.submits().map(\.node) == [2])
+        try cluster.answer(2, .overloaded, from: 2)
+        #expect(cluster.client.deliveries.isEmpty)
+        #expect(!cluster.client.isIdle)
+    }
+
+    private func read(_ cluster: inout ScriptedCluster, after sequence: UInt64) {
+        cluster.client.query(
+            .after(Sequence(sequence)), .event(uniqueID: [0x61], revision: nil, history: false),
+            anywhere: true, exchange: ExchangeID(9), now: cluster.now)
+    }
+
+    @Test func `a read after a sequence goes to any node that has it, else to the leader`() throws {
+        var cluster = ScriptedCluster()
+        cluster.lead(1, term: 1)
+        cluster.client.opened(NodeID(2))
+        var status = NodeStatus(node: NodeID(2))
+        status.nextSequence = Sequence(10)
+        cluster.client.heard(status)
+        read(&cluster, after: 10)
+        #expect(cluster.turn().map(\.node) == [2])
+        // A follower's news changes nothing about what was asked of it.
+        cluster.client.heard(status)
+        #expect(cluster.turn().isEmpty)
+        read(&cluster, after: 11)
+        #expect(cluster.turn().map(\.node) == [1])
+        // It was not as far as it said: the leader is asked, and goes on being one.
+        let elsewhere = rows(.elsewhere, id: 1)
+        try cluster.client.rows(0..<elsewhere.count, elsewhere.span, from: NodeID(2))
+        #expect(cluster.client.leader == NodeID(1))
+        #expect(cluster.turn().map(\.node) == [1])
+    }
+
     @Test func `a read that is refused, lost or overtaken is asked again and answered once`() throws
     {
         var cluster = ScriptedCluster()

@@ -133,6 +133,32 @@ struct SubmitTests {
     }
 }
 
+struct OverloadTests {
+    @Test func `what is beyond the bound of uncommitted bytes is refused at once`() throws {
+        let founded = try ScriptedNode(members: 3)
+        var settings = founded.settings
+        settings.uncommittedBytes = 1
+        var node = try ScriptedNode(on: founded.disk, settings: settings)
+        try node.lead()
+        node.acknowledge()
+        try node.write()
+        try node.submit(1, [.init(note: 1)])
+        node.turn()
+        #expect(try node.answers().isEmpty)
+        try node.submit(2, [.init(note: 2)])
+        node.turn()
+        #expect(try node.answers().map(\.outcome) == [.overloaded])
+        try node.write()
+        node.acknowledge()
+        #expect(try node.answers().map(\.batch) == [1])
+        try node.submit(3, [.init(note: 3)])
+        node.turn()
+        try node.write()
+        node.acknowledge()
+        #expect(try node.answers().map(\.outcome) == [.decided])
+    }
+}
+
 struct RefusedSubmitTests {
     /// A node that has refused batch 1 and then leads.
     private func refusing() throws -> ScriptedNode {
@@ -320,5 +346,64 @@ extension TokenID {
             id: self, kind: .application, application: "planox2", name: "n", permissions: ["*"],
             secretDigest: [UInt8](repeating: 1, count: 32),
             createdAt: Timestamp(microseconds: 0))
+    }
+}
+
+struct StaleReadTests {
+    private func age(of node: inout ScriptedNode, _ id: UInt64) throws -> UInt32? {
+        node.replica.query(
+            Query(
+                id: id, consistency: .stale,
+                subject: .event(uniqueID: Array("a".utf8), revision: nil, history: false)),
+            from: ScriptedNode.gateway, now: node.now, into: &node.outcome)
+        node.turn()
+        return try node.rows().first?.head.staleMilliseconds
+    }
+
+    @Test func `a leader whose majority is silent says for how long`() throws {
+        var node = try ScriptedNode(members: 3)
+        try node.lead()
+        node.acknowledge()
+        #expect(try age(of: &node, 1) == 0)
+        node.pass(400)
+        #expect(try age(of: &node, 2) == 400)
+        node.acknowledge()
+        #expect(try age(of: &node, 3) == 0)
+    }
+
+    @Test func `a leader that was stopped does not answer as if no time had passed`() throws {
+        var node = try ScriptedNode(members: 3)
+        try node.lead()
+        node.acknowledge()
+        node.pass(10_000)
+        #expect(try age(of: &node, 1) ?? 0 >= 10_000)
+    }
+
+    @Test func `a follower that lacks what was committed ages while it hears its leader`() throws {
+        var node = try ScriptedNode(members: 3)
+        func hear(commit: UInt64) {
+            node.receive(
+                .appendRequest(
+                    AppendRequest(
+                        term: Term(1), previous: LogPosition(term: .zero, index: LogIndex(1)),
+                        entries: [], commit: LogIndex(commit), readContext: 0)), from: 2)
+        }
+        hear(commit: 1)
+        #expect(try age(of: &node, 1) == 0)
+        node.pass(300)
+        hear(commit: 1)
+        #expect(try age(of: &node, 2) == 0)
+        for turn in 1...3 as ClosedRange<UInt32> {
+            node.pass(100)
+            hear(commit: 50)
+            #expect(try age(of: &node, 2 + UInt64(turn)) == 100 * turn)
+        }
+    }
+
+    @Test func `one node alone is never stale`() throws {
+        var node = try ScriptedNode(members: 1)
+        try node.lead()
+        node.pass(5_000)
+        #expect(try age(of: &node, 1) == 0)
     }
 }

@@ -15,7 +15,7 @@ package enum Admission: Sendable {
     /// Events of a bulk body, read by `BulkReading`.
     case bulk(Credential)
     case read(ReadAdmission)
-    case replay(PageRequest, follow: Bool, stale: Bool)
+    case replay(ReplayAdmission)
     case command(
         DirectoryCommand, record: [UInt8], secret: String?, surface: Route.Surface)
     case indexTokens
@@ -41,7 +41,17 @@ package struct ReadAdmission: Sendable {
     package let history: Bool
     package let surface: Route.Surface
     package let stale: Bool
+    /// It must hold what is recorded through here, and may come from any node that does.
+    package let after: Sequence?
     package let applicationView: ApplicationView?
+}
+
+package struct ReplayAdmission: Sendable {
+    package let page: PageRequest
+    package let follow: Bool
+    package let stale: Bool
+    /// As of a read.
+    package let after: Sequence?
 }
 
 /// A whole answer, ready to be sent.
@@ -249,7 +259,7 @@ package struct GatewayCore {
         return .read(
             ReadAdmission(
                 uniqueID: uniqueID, revision: revision, history: history, surface: .compatible,
-                stale: false, applicationView: view(credential)))
+                stale: false, after: nil, applicationView: view(credential)))
     }
 
     /// The unique_id that is asked for; any text, for it need not be one that could be posted.

@@ -38,11 +38,12 @@ extension GatewayCore {
             var faults: [ParameterFault] = []
             let history = flag(query, "history", &faults)
             let stale = flag(query, "stale", &faults)
+            let after = after(query, isStale: stale, &faults)
             guard faults.isEmpty else { throw Refusal.judging(faults) }
             return .read(
                 ReadAdmission(
                     uniqueID: uniqueID, revision: nil, history: history, surface: .native,
-                    stale: stale, applicationView: nil))
+                    stale: stale, after: after, applicationView: nil))
         case .cluster: return .clusterStatus
         case .transfer: return try admitTransfer(credential, body, bytes)
         case .seal:
@@ -117,11 +118,24 @@ extension GatewayCore {
                     "resource", .unrecognized, "audit_events_fmp, administration or all"))
         }
         let (follow, stale) = (flag(query, "follow", &faults), flag(query, "stale", &faults))
+        let after = after(query, isStale: stale, &faults)
         guard faults.isEmpty else { throw Refusal.judging(faults) }
         let request = PageRequest(
             from: from, until: until, filter: filter, byteLimit: GatewayLimits.pageBytes,
             waits: false)
-        return .replay(request, follow: follow, stale: stale)
+        return .replay(
+            ReplayAdmission(page: request, follow: follow, stale: stale, after: after))
+    }
+
+    /// The sequence of an event that the reader knows to be recorded.
+    private func after(
+        _ query: QueryParameters, isStale: Bool, _ faults: inout [ParameterFault]
+    ) -> Sequence? {
+        let after = sequence(query, "after", &faults)
+        if after != nil, isStale {
+            faults.append(ParameterFault("after", .notAllowed, "not together with stale"))
+        }
+        return after
     }
 
     /// NDJSON is what there is; whoever asks for another format is told so.

@@ -2,7 +2,7 @@ import Bytes
 import JSON
 import Ledger
 package import PeerWire
-import Records
+package import Records
 
 // Answers that are made of what the cluster said.
 
@@ -66,6 +66,9 @@ extension GatewayCore {
     package func answer(
         _ head: RowsHead, rows: [UInt8], _ read: ReadAdmission, requestID: String
     ) -> Answer {
+        if let refusal = Self.refusal(of: read.after, head) {
+            return refuse(refusal, on: read.surface, requestID: requestID)
+        }
         guard head.outcome == .found else {
             return unanswered(head, rows: rows, read, requestID: requestID)
         }
@@ -123,6 +126,14 @@ extension GatewayCore {
         return refuse(
             Refusal.judging([ParameterFault(parameter, .unknownID, "no such event")]),
             on: .compatible, requestID: requestID)
+    }
+
+    /// Why a read after this sequence is not answered: not even the leader has it.
+    package static func refusal(of after: Sequence?, _ head: RowsHead) -> Refusal? {
+        guard let after, after >= head.end else { return nil }
+        return Refusal.judging([
+            ParameterFault("after", .unknownID, "nothing is recorded under this sequence yet")
+        ])
     }
 
     /// `Daybook-Stale-Age` for reads that asked for it.

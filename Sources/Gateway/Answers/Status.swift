@@ -167,6 +167,9 @@ package struct Refusal: Error, Equatable, Sendable {
                 .notReady,
                 "The disks of the cluster are nearly full, so no events are taken. Reads go on; "
                     + "send it again when there is room.")
+        case .overloaded:
+            self.init(
+                .notReady, "More events are under way than the cluster takes. Send it again.")
         }
     }
 

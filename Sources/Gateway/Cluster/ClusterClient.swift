@@ -38,6 +38,8 @@ package enum NotAppended: Equatable, Sendable {
     case unknown
     /// Nothing was appended: the cluster's disks are short of room.
     case full
+    /// Nothing was appended: more is under way than the cluster takes.
+    case overloaded
 }
 
 /// The gateway's side of the cluster: finds the leader, follows changes, sends again what was not
@@ -69,9 +71,14 @@ package struct ClusterClient {
 
     struct PendingQuery {
         let exchange: ExchangeID
-        let query: Query
+        var query: Query
         let deadline: Instant
+        /// Any node that has what the query is after may answer it; without one the leader does.
+        var goesAnywhere = false
         var node: NodeID?
+
+        /// Its answer does not depend on who leads.
+        var outlivesLeaders: Bool { query.consistency == .stale || goesAnywhere }
     }
 
     struct PendingCommand {
@@ -152,15 +159,18 @@ package struct ClusterClient {
         waitingBytes += range.count
     }
 
+    /// A read. `anywhere`: one that is to see all below a sequence may go to any node that has
+    /// applied that much.
     package mutating func query(
-        _ consistency: Query.Consistency, _ subject: Query.Subject, exchange: ExchangeID,
-        now: Instant
+        _ consistency: Query.Consistency, _ subject: Query.Subject, anywhere: Bool = false,
+        exchange: ExchangeID, now: Instant
     ) {
         queries.append(
             PendingQuery(
                 exchange: exchange,
                 query: Query(id: takeID(), consistency: consistency, subject: subject),
-                deadline: now.advanced(byNanoseconds: deadlineNanoseconds)))
+                deadline: now.advanced(byNanoseconds: deadlineNanoseconds),
+                goesAnywhere: anywhere))
     }
 
     package mutating func command(
@@ -238,9 +248,7 @@ package struct ClusterClient {
             batches[place].mayBeAppended = true
         }
         for place in queries.indices where queries[place].node == id {
-            if queries[place].query.consistency != .stale || !isOpen(id) {
-                queries[place].node = nil
-            }
+            if !queries[place].outlivesLeaders || !isOpen(id) { queries[place].node = nil }
         }
         for place in commands.indices where commands[place].node == id {
             commands[place].node = nil
@@ -286,14 +294,16 @@ package struct ClusterClient {
             batches[place].mayBeAppended = true
             batches[place].node = nil
             update(node) { $0.isRefusing = true }
-        case .full where !batches[place].mayBeAppended:
+        case .full where !batches[place].mayBeAppended,
+            .overloaded where !batches[place].mayBeAppended:
             guard batches[place].node == node else { return }
             let batch = batches.remove(at: place)
             waitingBytes -= batch.eventBytes
             for waiter in batch.waiters {
-                deliveries.append(.notAppended(waiter.exchange, item: waiter.item, .full))
+                let why = head.outcome == .full ? NotAppended.full : .overloaded
+                deliveries.append(.notAppended(waiter.exchange, item: waiter.item, why))
             }
-        case .none, .full:
+        case .none, .full, .overloaded:
             guard batches[place].node == node else { return }
             batches[place].node = nil
             update(node) { $0.isRefusing = true }
@@ -309,6 +319,11 @@ package struct ClusterClient {
         guard let place = queries.firstIndex(where: { $0.query.id == head.id }) else { return }
         if head.outcome == .elsewhere {
             queries[place].node = nil
+            // Of one who does not lead it says only that it is behind what it was taken for.
+            guard !queries[place].goesAnywhere else {
+                queries[place].goesAnywhere = false
+                return
+            }
             update(node) { $0.isRefusing = true }
         } else {
             let query = queries.remove(at: place)
@@ -343,12 +358,37 @@ package struct ClusterClient {
         let leader = leader
         if let leader { sendToLeader(leader) }
         for place in queries.indices where queries[place].node == nil {
-            let isStale = queries[place].query.consistency == .stale
-            guard let node = isStale ? anyNode(but: leader) : leader else { continue }
-            queries[place].node = node
-            let query = queries[place].query
-            send(.query, to: node) { query.append(to: &$0) }
+            sendQuery(at: place, leader: leader)
         }
+    }
+
+    private mutating func sendQuery(at place: Int, leader: NodeID?) {
+        var query = queries[place].query
+        var node = leader
+        switch query.consistency {
+        case .stale: node = anyNode(but: leader)
+        case .after(let sequence) where queries[place].goesAnywhere:
+            if let other = nodeApplied(below: sequence, but: leader) {
+                node = other
+            } else {
+                // What was acknowledged is in all that a leader reads.
+                queries[place].goesAnywhere = false
+                query = Query(id: query.id, consistency: .linearizable, subject: query.subject)
+                queries[place].query = query
+            }
+        case .after, .linearizable: break
+        }
+        guard let node else { return }
+        queries[place].node = node
+        send(.query, to: node) { query.append(to: &$0) }
+    }
+
+    /// A node that does not lead and says that it has applied everything below the sequence.
+    private func nodeApplied(below sequence: Sequence, but leader: NodeID?) -> NodeID? {
+        nodes.first { node in
+            node.isOpen && node.id != leader && !node.isRefusing
+                && node.status.map { $0.nextSequence >= sequence } ?? false
+        }?.id
     }
 
     private mutating func sendToLeader(_ leader: NodeID) {

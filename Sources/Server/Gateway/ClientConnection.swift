@@ -97,14 +97,17 @@ struct ReplayExchange {
     var page: PageRequest
     let follow: Bool
     let stale: Bool
+    /// The first page must hold what is recorded through here.
+    let after: Sequence?
     /// The node that answers next must have applied all below this.
     var known = Sequence.zero
     var hasBegun = false
     var isAsking = false
 
-    init(page: PageRequest, follow: Bool, stale: Bool) {
-        self.page = page
-        self.follow = follow
-        self.stale = stale
+    init(_ admission: ReplayAdmission) {
+        page = admission.page
+        follow = admission.follow
+        stale = admission.stale
+        after = admission.after
     }
 }

@@ -116,11 +116,10 @@ extension GatewayServer {
         case .read(let read):
             begin(.read(read), connection)
             cluster.query(
-                read.stale ? .stale : .linearizable,
+                .of(stale: read.stale, after: read.after),
                 .event(uniqueID: read.uniqueID, revision: read.revision, history: read.history),
-                exchange: connection.exchangeID, now: now)
-        case .replay(let page, let follow, let stale):
-            beginReplay(page, follow: follow, stale: stale, connection, now: now)
+                anywhere: read.after != nil, exchange: connection.exchangeID, now: now)
+        case .replay(let replay): beginReplay(replay, connection, now: now)
         case .command(let command, let record, let secret, let surface):
             begin(.command(secret: secret, surface: surface), connection)
             cluster.command(
@@ -357,6 +356,14 @@ extension GatewayServer {
             to: &body)
         return Answer(
             status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: body)
+    }
+}
+
+extension Query.Consistency {
+    /// Of a read that may be stale, or must hold what is recorded through a sequence.
+    static func of(stale: Bool, after: Sequence?) -> Self {
+        if stale { return .stale }
+        return after.map { .after($0.advanced(by: 1)) } ?? .linearizable
     }
 }
 

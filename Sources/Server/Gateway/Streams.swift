@@ -113,15 +113,14 @@ extension GatewayServer {
     // MARK: Replay
 
     func beginReplay(
-        _ page: PageRequest, follow: Bool, stale: Bool, _ connection: ClientConnection,
-        now: Instant
+        _ admission: ReplayAdmission, _ connection: ClientConnection, now: Instant
     ) {
         guard connection.http.head.method != .head else {
             return respond(
                 Answer(status: 200, contentType: "application/x-ndjson", body: []),
                 on: connection, now: now)
         }
-        let replay = ReplayExchange(page: page, follow: follow, stale: stale)
+        let replay = ReplayExchange(admission)
         begin(.replay(replay), connection)
         ask(connection, now: now)
     }
@@ -130,10 +129,13 @@ extension GatewayServer {
     private func ask(_ connection: ClientConnection, now: Instant) {
         guard case .replay(var replay) = connection.exchange, !replay.isAsking else { return }
         replay.isAsking = true
+        let isFirst = !replay.hasBegun
         let consistency: Query.Consistency =
-            replay.stale ? .stale : replay.hasBegun ? .after(replay.known) : .linearizable
+            isFirst || replay.stale
+            ? .of(stale: replay.stale, after: replay.after) : .after(replay.known)
         cluster.query(
-            consistency, .page(replay.page), exchange: connection.exchangeID, now: now)
+            consistency, .page(replay.page), anywhere: isFirst && replay.after != nil,
+            exchange: connection.exchangeID, now: now)
         connection.exchange = .replay(replay)
     }
 
@@ -153,6 +155,10 @@ extension GatewayServer {
                 Refusal(.applicationCrash, "What is stored there is damaged: \(text)"), now: now)
         }
         if !replay.hasBegun {
+            if let refusal = GatewayCore.refusal(of: replay.after, head) {
+                connection.exchange = .replay(replay)
+                return failReplay(connection, refusal, now: now)
+            }
             replay.hasBegun = true
             metrics.answered(status: 200)
             connection.http.beginStream(
