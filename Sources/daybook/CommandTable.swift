@@ -17,7 +17,8 @@ struct Command: Sendable {
 /// All commands.
 enum CommandTable {
     static let commands: [Command] =
-        serverCommands + clientCommands + retentionCommands + segmentCommands + backupCommands + [
+        serverCommands + clientCommands + directoryCommands + retentionCommands + segmentCommands
+        + backupCommands + [
             Command(
                 words: ["version"], summary: "print the version", flags: [.json],
                 examples: ["daybook version", "daybook version --json"], run: VersionCommand.run)
@@ -29,8 +30,8 @@ enum CommandTable {
             details: "The first start makes the cluster and its administrator's token in DIR.",
             flags: [
                 .value("data", "DIR", "where everything is kept", isRequired: true), listen,
-                requestDeadline, electionTimeout, compactEvery, compactPolicy, segmentBytes,
-                scrubPeriod,
+                requestDeadline, clientRegistration, electionTimeout, compactEvery, compactPolicy,
+                segmentBytes, scrubPeriod,
             ],
             examples: [
                 "daybook serve --data ./daybook-data",
@@ -50,7 +51,7 @@ enum CommandTable {
         Command(
             words: ["gateway"], summary: "run an HTTP gateway in front of a cluster",
             flags: [
-                genesis, listen, requestDeadline,
+                genesis, listen, requestDeadline, clientRegistration,
                 .value("nodes", "ADDRESS,…", "the members' addresses, where they are others here"),
             ],
             examples: [
@@ -88,6 +89,8 @@ enum CommandTable {
         "listen", "ADDRESS", "address to listen on; 127.0.0.1:7400 by default")
     private static let requestDeadline = Flag.value(
         "request-deadline-ms", "N", "how long a request waits for the cluster; 5000 by default")
+    private static let clientRegistration = Flag.value(
+        "client-registration-url", "URL", "told to users who have no record yet")
     private static let electionTimeout = Flag.value(
         "election-timeout-ms", "N", "silence that begins an election; 500 by default")
 

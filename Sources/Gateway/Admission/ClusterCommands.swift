@@ -12,7 +12,7 @@ extension GatewayCore {
     ) throws(Refusal) -> Admission {
         try requireAdministrator(credential)
         try set.read(bytes, body: body, query: nil)
-        return .cluster(.transfer(to: try node(bytes)), author: credential.token.id)
+        return .cluster(.transfer(to: try node(bytes)), author: credential.id)
     }
 
     /// `piece` of the files of node `node`, for a backup.

@@ -44,7 +44,16 @@ package final class GatewayServer {
     let poller: Poller
     let listener: Listener
     let handshake: Handshake
-    let inbox: Mailbox<Bool>
+    /// What other threads say.
+    enum Message: Sendable {
+        case hashed(PasswordThreads.Result)
+        case stop
+    }
+
+    let inbox: Mailbox<Message>
+    let passwords: PasswordThreads
+    /// Passwords that are hashed or wait for it.
+    var passwordsAtWork = 0
     var core: GatewayCore
     var cluster: ClusterClient
     var metrics = GatewayMetrics()
@@ -60,6 +69,8 @@ package final class GatewayServer {
     var lastExchange: UInt32 = 0
     /// Requests that came before the directory was known.
     var early: [ClientConnection] = []
+    /// Of the directory that they were judged by last.
+    var earlyVersion: UInt64?
     /// Bulk requests that wait until the cluster's client has room.
     var stalledBulks: [ClientConnection] = []
     /// Bytes of bulk bodies over all connections.
@@ -72,7 +83,9 @@ package final class GatewayServer {
         self.configuration = configuration
         poller = try Poller()
         listener = try Listener(configuration.listen)
-        inbox = try Mailbox()
+        let inbox = try Mailbox<Message>()
+        self.inbox = inbox
+        passwords = try PasswordThreads { inbox.put(.hashed($0)) }
         handshake = Handshake(
             role: .gateway, clusterID: configuration.clusterID, node: nil,
             incarnation: Identifier(high: 0, low: 0))
@@ -96,10 +109,11 @@ package final class GatewayServer {
     /// Something that ends the loop from another thread.
     package var stopper: @Sendable () -> Void {
         let inbox = inbox
-        return { inbox.put(true) }
+        return { inbox.put(.stop) }
     }
 
     static var now: Instant { Instant(nanoseconds: Clock.monotonicNanoseconds()) }
+    static var wall: Timestamp { Timestamp(microseconds: Clock.wallMicroseconds()) }
 
     /// Runs turns until it is stopped.
     package func run() throws {
@@ -110,16 +124,18 @@ package final class GatewayServer {
             for event in ready {
                 switch event.token {
                 case Self.listenToken: acceptAll(now: now)
-                case Self.inboxToken: return
+                case Self.inboxToken: if takeMessages(now: now) { return passwords.stop() }
                 case ..<Self.firstClientToken: takeLink(event, now: now)
                 default: takeClient(event, now: now)
                 }
             }
             try openLinks(now: now)
+            cluster.report(core.takeUses(now: now))
             cluster.endTurn(now: now)
             resumeEarly(now: now)
             deliverAll(now: now)
             resumeBulks(now: now)
+            cluster.report(core.takeUses(now: now))
             cluster.endTurn(now: now)
             sendFrames(now: now)
             flushQueued(now: now)
@@ -139,6 +155,19 @@ package final class GatewayServer {
             if case .waiting(let until) = link.state { deadline = min(deadline, until) }
         }
         return deadline.nanoseconds(since: now)
+    }
+
+    /// True when this server is told to stop.
+    private func takeMessages(now: Instant) -> Bool {
+        var messages: [Message] = []
+        inbox.take(into: &messages)
+        for message in messages {
+            switch message {
+            case .hashed(let result): resume(result, now: now)
+            case .stop: return true
+            }
+        }
+        return false
     }
 
     // MARK: Clients
