@@ -106,6 +106,9 @@ let package = Package(
         program(
             "compactbench", path: "tools/bench/compaction",
             imports: ["Bytes", "Compaction", "Crypto", "Records", "SegmentLog", "Linux"]),
+        program(
+            "parse-requests", path: "tools/conformance/parser",
+            imports: ["Bytes", "HTTPWire", "JSON", "Linux"]),
         program("bench", path: "tools/bench/load", imports: ["Bytes", "JSON", "Linux"]),
 
         // Tests mirror Sources.

@@ -168,10 +168,28 @@ package struct HTTPHead: Sendable {
             guard !hasAuthorization else { throw .repeatedHeader }
             hasAuthorization = true
         case 14 where HTTPCharacters.matches(bytes, name, "content-length"):
+            guard !Self.holdsTab(bytes, line) else { throw .contentLength }
             try readContentLength(bytes, field.value)
         case 17 where HTTPCharacters.matches(bytes, name, "transfer-encoding"):
+            guard !Self.holdsTab(bytes, line) else { throw .transferEncoding }
             try readTransferEncoding(bytes, field.value)
         default: break
+        }
+    }
+
+    /// Whether white space that some parsers do not trim stands in a header that frames the body.
+    private static func holdsTab(_ bytes: Span<UInt8>, _ line: Range<Int>) -> Bool {
+        for offset in line where bytes[offset] == 0x09 { return true }
+        return false
+    }
+
+    /// Throws on a trailer that frames the body (RFC 9110 section 6.5.1).
+    static func checkTrailer(_ bytes: Span<UInt8>, _ line: Range<Int>) throws(HTTPDefect) {
+        let name = try field(bytes, line).name
+        if HTTPCharacters.matches(bytes, name, "content-length")
+            || HTTPCharacters.matches(bytes, name, "transfer-encoding")
+        {
+            throw .ambiguousLength
         }
     }
 

@@ -153,10 +153,19 @@ extension HTTPConnection {
         guard extensionBytes <= HTTPLimits.chunkExtensionBytes else {
             throw .chunkExtensionsTooLong
         }
-        for place in offset..<line.upperBound where !HTTPCharacters.isValue(bytes[place]) {
-            throw .chunk
-        }
+        try checkExtensions(offset..<line.upperBound)
         return size
+    }
+
+    /// Each semicolon is followed by a name at once: parsers disagree about white space there.
+    private func checkExtensions(_ range: Range<Int>) throws(HTTPDefect) {
+        for place in range {
+            guard HTTPCharacters.isValue(bytes[place]) else { throw .chunk }
+            guard bytes[place] == UInt8(ascii: ";") else { continue }
+            guard place + 1 < range.upperBound, HTTPCharacters.isToken(bytes[place + 1]) else {
+                throw .chunk
+            }
+        }
     }
 
     mutating func readChunkContent() -> Event? {
@@ -190,7 +199,7 @@ extension HTTPConnection {
         }
         trailerBytes += position - start
         guard line.isEmpty else {
-            _ = try HTTPHead.field(bytes.span, line)
+            try HTTPHead.checkTrailer(bytes.span, line)
             return nil
         }
         phase = .response

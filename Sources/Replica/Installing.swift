@@ -1,3 +1,4 @@
+import Bytes
 import Consensus
 import Crypto
 import Ledger
@@ -79,10 +80,7 @@ extension Replica {
         guard var installation, case .manifest = installation.phase else { return true }
         guard let manifest = Manifest(bytes.span, hash), manifest.clusterID == identity.clusterID
         else { return false }
-        if installation.isOfOutputs {
-            takeOutputs(manifest)
-            return true
-        }
+        if installation.isOfOutputs { return takeOutputs(manifest) }
         guard manifest.lastIndex > catalogue.archive.lastIndex else {
             // Nothing to be had there: the leader says again what is missing.
             self.installation = nil
@@ -124,14 +122,27 @@ extension Replica {
     }
 
     /// Takes what differs in the peer's archive, when it is as far as the log and all that it
-    /// compacted is in this node's archive too.
-    private mutating func takeOutputs(_ manifest: Manifest) {
+    /// compacted is in this node's archive too. False where the log names other outputs.
+    private mutating func takeOutputs(_ manifest: Manifest) -> Bool {
         guard let wanted = missingOutputs(manifest), let first = installation?.leader else {
             installation = nil
-            return
+            return true
         }
+        let agreed = agreedOutputs(through: manifest.compactedThrough)
+        guard wanted.allSatisfy({ agreed?.contains($0.digest) ?? true }) else { return false }
         installation?.phase = .outputs(wanted, through: manifest.compactedThrough)
         for segment in wanted { transfer(segment, to: FetchedFiles.name(of: segment), first) }
+        return true
+    }
+
+    /// What majorities made in all compactions that this node lacks, through that entry; nil where
+    /// the log's state does not name them any more.
+    private func agreedOutputs(through index: LogIndex) -> [Digest]? {
+        let done = compacting.parts.prefix { $0.open.isDone && $0.open.index <= index }
+        guard done.last?.open.index == index, let first = done.first,
+            first.open.follows <= catalogue.archive.compactedThrough
+        else { return nil }
+        return done.flatMap(\.open.outputs)
     }
 
     private func missingOutputs(_ manifest: Manifest) -> [SegmentDescriptor]? {

@@ -243,7 +243,7 @@ import Testing
         #expect(cut.code == 503 && cut.string("status") == "not-ready")
         for (target, isAdmitted) in [
             ("/v1/events?stale=true", true), ("/v1/events/u?stale=true", true),
-            ("/v1/events", false), ("/v1/events/u?stale=false", false), ("/v1/cluster", false),
+            ("/v1/events", false), ("/v1/events/u?stale=false", false), ("/v1/cluster", true),
         ] {
             let admission = gateway.admit(.get(target)).admission
             if case .answer(let answer) = admission {

@@ -137,7 +137,8 @@ struct TestGateway {
                 admission = core.resume(
                     work, digest: digest, at: Moment(now: now, wall: wall), requestID: "r-1")
             case .command(let command):
-                return core.answer(carryOut(command), command, requestID: "r-1")
+                let outcome = carryOut(command)
+                return core.answer(outcome, command, requestID: "r-1")
             case .awaitUse:
                 make(.useSessions(core.takeUses(now: now)), at: wall)
                 (admission, _) = admit(request)

@@ -90,6 +90,8 @@ extension GatewayCore {
         guard directory != nil,
             moment.now.nanoseconds(since: heardAt) > Self.silenceNanoseconds
         else { return }
+        // What this gateway sees of the nodes is what an operator wants to know just then.
+        if route.action == .cluster { return }
         let isRead = route.action == .replayEvents || route.action == .nativeEvent
         if isRead, let query = head.query {
             var parameters = QueryParameters()

@@ -1,6 +1,7 @@
 import Bytes
 import Crypto
 import JSON
+import Linux
 
 /// Requests of the compatible surface about the directory.
 enum DirectoryCall {
