@@ -9,6 +9,9 @@ package import Records
 //  - a leader's term and vote are durable; its log only grows
 //  - a follower's acknowledgement names an entry that is durable and verified in this term
 //  - for each follower of a leader: match < next <= last + 1; next <= base while it needs an install
+//  - the configuration is the newest one in the log; a leader follows up on all its members but itself
+//  - from one configuration of the log to the next, at most one voter comes or goes; a leader that has
+//    committed in its term has at most one change that is not committed
 //  - what is at or below the base is committed, and the base never goes back
 
 /// One member's part in electing leaders and agreeing on the log.
@@ -18,6 +21,7 @@ package import Records
 package struct Consensus: Sendable {
     package let id: NodeID
     package let settings: ConsensusSettings
+    /// The newest one in the log, committed or not.
     package internal(set) var configuration: Configuration
 
     // What the paper calls persistent state, as the next writes will leave it.
@@ -45,12 +49,14 @@ package struct Consensus: Sendable {
     /// The latest read round seen in this term.
     var seenReadContext: UInt64 = 0
     var electionDeadline: Instant
+    /// A peer said that this node is no member any more, and no leader has spoken to it since.
+    package internal(set) var isRetired = false
 
     // Standing for election.
     var grantedBy: [NodeID] = []
 
     // Leading.
-    /// What is known of the other voters, in ascending order; empty unless leading.
+    /// What is known of the other members, in ascending order; empty unless leading.
     package internal(set) var progress: [Progress] = []
     var heartbeatDeadline = Instant.zero
     var reads = PendingReads()
@@ -62,10 +68,11 @@ package struct Consensus: Sendable {
     private var owesVote: Bool
 
     /// A member as it starts: `vote` and everything in `log` are durable, `commitIndex` is known
-    /// to be committed (the log's base, when nothing better is known).
+    /// to be committed (the log's base, when nothing better is known); `voters` and `learners` are
+    /// those at the log's base.
     package init(
-        id: NodeID, voters: [NodeID], settings: ConsensusSettings, vote: DurableVote,
-        log: LogOutline, commitIndex: LogIndex, seed: UInt64, now: Instant
+        id: NodeID, voters: [NodeID], learners: [NodeID] = [], settings: ConsensusSettings,
+        vote: DurableVote, log: LogOutline, commitIndex: LogIndex, seed: UInt64, now: Instant
     ) {
         settings.validate()
         precondition(
@@ -73,11 +80,13 @@ package struct Consensus: Sendable {
             "commit index \(commitIndex) of a log \(log.base)...\(log.last)")
         self.id = id
         self.settings = settings
-        configuration = Configuration(voters: voters)
+        let base = Configuration(voters: voters, learners: learners)
         // Entries of a term may reach the disk before the term itself; then nothing was said in it.
         owesVote = vote.term < log.last.term
         self.vote = owesVote ? DurableVote(term: log.last.term, votedFor: nil) : vote
         self.log = log
+        self.log.begin(with: base)
+        configuration = self.log.configuration ?? base
         self.commitIndex = commitIndex
         durableVote = vote
         durableIndex = log.last.index
@@ -150,7 +159,8 @@ extension Consensus {
         precondition(
             outcome.acceptedEntries == nil && outcome.noOperation == nil,
             "the outcome of the input before was not cleared")
-        guard sender != id, configuration.contains(sender) else { throw .sender(sender) }
+        // Not only from members: this log may not name the newest ones yet (dissertation 4.1).
+        guard sender != id else { throw .sender(sender) }
         switch message {
         case .preVoteRequest(let term, let last):
             receivePreVoteRequest(
@@ -180,14 +190,19 @@ extension Consensus {
     /// Puts the leader's next entry into the log and sends it; the driver writes it, then reports
     /// `logMark` as it is after this call.
     ///
-    /// Traps unless this node leads and the entry is the next one, of its own term.
+    /// Traps unless this node leads and the entry is the next one, of its own term, and on a change
+    /// of the members that `changeRefusal` refuses.
     package mutating func propose(
         _ entry: EntryDescriptor, now: Instant, into outcome: inout Outcome
     ) {
         precondition(role == .leader, "node \(id) proposes as \(role.rawValue)")
         precondition(
             entry.position.term == vote.term, "entry \(entry.position) in term \(vote.term)")
+        if let changed = entry.configuration, let refusal = changeRefusal(to: changed, now: now) {
+            preconditionFailure("node \(id) changes the members to \(changed): \(refusal)")
+        }
         log.append(entry)
+        if entry.configuration != nil { adoptConfiguration(now: now) }
         noteLogWrite(now: now)
         for place in progress.indices { replicate(to: place, now: now, into: &outcome) }
     }
@@ -270,6 +285,7 @@ extension Consensus {
         if role == .leader { stopLeading(into: &outcome) }
         role = .follower
         leader = newLeader
+        if newLeader == nil { heardLeader = nil }
         grantedBy.removeAll(keepingCapacity: true)
         if term > vote.term {
             held.removeAll(keepingCapacity: true)
@@ -285,12 +301,13 @@ extension Consensus {
         if logOwedSince == nil { logOwedSince = now }
     }
 
-    mutating func setCommit(_ index: LogIndex, into outcome: inout Outcome) {
+    mutating func setCommit(_ index: LogIndex, now: Instant, into outcome: inout Outcome) {
         precondition(
             index > commitIndex && index <= log.last.index,
             "commit \(index) after \(commitIndex) in a log that ends at \(log.last)")
         commitIndex = index
         outcome.committed = index
+        if settings.plantedBugs.contains(.configurationAtApply) { adoptConfiguration(now: now) }
     }
 
     /// Names a change of role, term or leader since the last outcome that did.

@@ -17,6 +17,9 @@ package struct ConsensusSettings: Sendable {
     /// Bytes that a member may lack when leadership is handed to it. Where it lacks more, the
     /// transfer is refused: it could not be sent in an election timeout.
     package var maxTransferLagBytes = 8 << 20
+    /// Bytes that a learner may lack when it becomes a voter. Where it lacks more, it is refused:
+    /// until it had them, one voter less could fail.
+    package var maxPromotionLagBytes = 1 << 20
     /// Messages that wait until term and vote are durable. More are dropped, as a network may.
     package var maxHeldMessages = 64
     package var plantedBugs = PlantedBugs()
@@ -30,7 +33,8 @@ package struct ConsensusSettings: Sendable {
             "election timeout \(electionTimeoutNanoseconds) ns, heartbeat \(heartbeatNanoseconds)")
         precondition(maxAppendBytes > 0 && maxEntriesPerAppend > 0, "an append holds no entry")
         precondition(maxInflightBytes > 0, "nothing may be in flight")
-        precondition(maxTransferLagBytes >= 0, "a lag of less than nothing")
+        precondition(
+            maxTransferLagBytes >= 0 && maxPromotionLagBytes >= 0, "a lag of less than nothing")
         precondition(maxPendingReads > 0 && maxHeldMessages > 0, "a queue without room")
     }
 }

@@ -20,7 +20,9 @@ extension Consensus {
     }
 
     mutating func electionTimedOut(now: Instant, into outcome: inout Outcome) {
-        guard configuration.contains(id) else { return restartElectionTimer(now: now) }
+        guard mayStand else {
+            return becomeFollower(term: vote.term, leader: nil, now: now, into: &outcome)
+        }
         // A vote that is still on its way to the disk would be overtaken by the next one's term.
         guard isVoteDurable else { return restartRetryTimer(now: now) }
         stand(byOrder: false, now: now, into: &outcome)
@@ -33,7 +35,7 @@ extension Consensus {
         heardLeader = nil
         grantedBy = [id]
         restartRetryTimer(now: now)
-        guard !byOrder, grantedBy.count < configuration.quorum else {
+        guard !byOrder, voteCount(of: grantedBy) < committing.quorum else {
             return becomeCandidate(byOrder: byOrder, now: now, into: &outcome)
         }
         broadcast(.preVoteRequest(term: vote.term.next, last: log.last), into: &outcome)
@@ -64,12 +66,12 @@ extension Consensus {
         of voter: NodeID, now: Instant, into outcome: inout Outcome
     ) {
         if !grantedBy.contains(voter) { grantedBy.append(voter) }
-        guard grantedBy.count >= configuration.quorum, isVoteDurable else { return }
+        guard voteCount(of: grantedBy) >= committing.quorum, isVoteDurable else { return }
         becomeLeader(now: now, into: &outcome)
     }
 
     private mutating func broadcast(_ message: Message, into outcome: inout Outcome) {
-        for voter in configuration.voters where voter != id {
+        for voter in committing.voters where voter != id {
             send(message, to: voter, into: &outcome)
         }
     }
@@ -106,7 +108,7 @@ extension Consensus {
         if granted {
             guard role == .preCandidate, term == vote.term.next else { return }
             if !grantedBy.contains(sender) { grantedBy.append(sender) }
-            guard grantedBy.count >= configuration.quorum else { return }
+            guard voteCount(of: grantedBy) >= committing.quorum else { return }
             becomeCandidate(byOrder: false, now: now, into: &outcome)
         } else if term > vote.term {
             let wasStanding = role == .preCandidate || role == .candidate
@@ -115,6 +117,8 @@ extension Consensus {
         }
     }
 
+    /// Answers whoever asks, and as a learner too: it may be a voter already and not have the entry
+    /// that says so.
     mutating func receiveVoteRequest(
         term: Term, last: LogPosition, byOrder: Bool, from sender: NodeID, now: Instant,
         into outcome: inout Outcome

@@ -21,7 +21,7 @@ extension Consensus {
             return reject(request, to: sender, into: &outcome)
         }
         accept(request, now: now, into: &outcome)
-        commitVerified(request.commit, into: &outcome)
+        commitVerified(request.commit, now: now, into: &outcome)
         // Entries that were accepted are acknowledged when durable; all else is answered at once.
         if outcome.acceptedEntries == nil || settings.plantedBugs.contains(.acknowledgeBeforeSync) {
             acknowledgeVerified(into: &outcome)
@@ -39,6 +39,7 @@ extension Consensus {
             "\(sender) leads term \(term), and so does \(leader?.value ?? 0)")
         becomeFollower(term: term, leader: sender, now: now, into: &outcome)
         heardLeader = now
+        isRetired = false
     }
 
     private mutating func reject(
@@ -58,8 +59,9 @@ extension Consensus {
         let known = knownCount(of: request)
         if known < request.entries.count {
             let first = request.entries[known].position.index
-            if first <= log.last.index { cut(from: first, into: &outcome) }
+            if first <= log.last.index { cut(from: first, now: now, into: &outcome) }
             for entry in request.entries[known...] { log.append(entry) }
+            adoptConfiguration(now: now)
             outcome.acceptedEntries = known..<request.entries.count
             noteLogWrite(now: now)
         }
@@ -76,7 +78,7 @@ extension Consensus {
         return request.entries.count
     }
 
-    mutating func cut(from index: LogIndex, into outcome: inout Outcome) {
+    mutating func cut(from index: LogIndex, now: Instant, into outcome: inout Outcome) {
         precondition(
             index > commitIndex, "cut at \(index), which is committed through \(commitIndex)")
         precondition(
@@ -85,14 +87,17 @@ extension Consensus {
         logEpoch += 1
         durableIndex = min(durableIndex, index.previous)
         outcome.truncateFrom = index
+        if !settings.plantedBugs.contains(.configurationNotUndone) { adoptConfiguration(now: now) }
     }
 
     /// Commits what the leader committed, but never past what is known to equal its log.
-    private mutating func commitVerified(_ index: LogIndex, into outcome: inout Outcome) {
+    private mutating func commitVerified(
+        _ index: LogIndex, now: Instant, into outcome: inout Outcome
+    ) {
         let bound =
             settings.plantedBugs.contains(.commitUnverified) ? log.last.index : verifiedIndex
         let commit = min(index, bound)
-        if commit > commitIndex { setCommit(commit, into: &outcome) }
+        if commit > commitIndex { setCommit(commit, now: now, into: &outcome) }
     }
 
     /// Tells the leader how far the log is both its own and durable.

@@ -15,6 +15,7 @@ extension Consensus {
         precondition(held.isEmpty || !isVoteDurable, "\(held.count) messages held for nothing")
         precondition(held.count <= settings.maxHeldMessages, "\(held.count) messages held")
         checkRole()
+        checkConfiguration()
         for follower in progress { check(follower) }
     }
 
@@ -22,7 +23,8 @@ extension Consensus {
         switch role {
         case .leader:
             precondition(leader == id && vote.votedFor == id && isVoteDurable, "leads by \(vote)")
-            precondition(progress.count == configuration.voters.count - 1, "\(progress)")
+            let others = (configuration.voters + configuration.learners).filter { $0 != id }
+            precondition(progress.map(\.id) == others.sorted(), "\(progress), \(configuration)")
             precondition(reads.count <= settings.maxPendingReads, "\(reads.count) reads")
         case .candidate:
             precondition(leader == nil && vote.votedFor == id, "stands with \(vote)")
@@ -36,6 +38,24 @@ extension Consensus {
         precondition(
             progress.isEmpty && reads.count == 0 && transfer == nil, "leads no more")
         precondition(verifiedIndex <= log.last.index, "verified \(verifiedIndex)")
+    }
+
+    /// Planted bugs of the configuration break these at once, before anybody sees harm from them.
+    private func checkConfiguration() {
+        let bugs = settings.plantedBugs
+        guard !bugs.contains(.configurationAtApply), !bugs.contains(.configurationNotUndone) else {
+            return
+        }
+        precondition(configuration == log.configuration, "\(configuration) is not the newest")
+        var before = log.configuration(at: log.base.index) ?? configuration
+        for change in log.changes {
+            let voters = before.votersChanged(to: change.configuration)
+            precondition(voters.count <= 1, "entry \(change.index) changes voters \(voters)")
+            before = change.configuration
+        }
+        guard hasCommittedInTerm, !bugs.contains(.changeBeforeOwnCommit) else { return }
+        let open = log.changes.filter { $0.index > commitIndex }
+        precondition(open.count <= 1, "changes \(open) are under way at once")
     }
 
     private func check(_ follower: Progress) {

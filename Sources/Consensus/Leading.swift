@@ -11,13 +11,19 @@ extension Consensus {
         role = .leader
         leader = id
         heartbeatDeadline = now
-        for voter in configuration.voters where voter != id {
-            progress.append(
-                Progress(
-                    id: voter, nextIndex: log.last.index.next,
-                    inflightLimit: settings.maxInflightBytes, now: now))
+        for member in configuration.voters + configuration.learners where member != id {
+            track(member, from: log.last.index.next, now: now)
         }
+        progress.sort { $0.id < $1.id }
         outcome.noOperation = LogPosition(term: vote.term, index: log.last.index.next)
+    }
+
+    /// Begins to follow up on a member, of which nothing is known, with the entry at `next`.
+    mutating func track(_ member: NodeID, from next: LogIndex, now: Instant) {
+        progress.append(
+            Progress(
+                id: member, nextIndex: next,
+                inflightLimit: settings.maxInflightBytes, now: now))
     }
 
     mutating func stopLeading(into outcome: inout Outcome) {
@@ -37,7 +43,7 @@ extension Consensus {
 
     /// When a majority, this node included, will not have been heard for an election timeout.
     func quorumDeadline() -> Instant {
-        guard configuration.voters.count > 1 else { return Instant(nanoseconds: .max) }
+        guard configuration.voters != [id] else { return Instant(nanoseconds: .max) }
         let heard = configuration.agreed { voter in
             progress(of: voter)?.lastHeard ?? Instant(nanoseconds: .max)
         }
@@ -57,8 +63,8 @@ extension Consensus {
         advanceTransfer(into: &outcome)
     }
 
-    private func progress(of voter: NodeID) -> Progress? {
-        for follower in progress where follower.id == voter { return follower }
+    func progress(of member: NodeID) -> Progress? {
+        for follower in progress where follower.id == member { return follower }
         return nil
     }
 }
@@ -162,11 +168,13 @@ extension Consensus {
             guard isKnown(through) else { throw .unknownEntry(through) }
         }
         progress[place].lastHeard = max(progress[place].lastHeard, now)
+        progress[place].hasAnswered = true
         progress[place].readContext = max(progress[place].readContext, response.readContext)
         switch response.result {
         case .matched(let through):
             followerMatched(through.index, place: place)
             advanceCommit(now: now, into: &outcome)
+            guard role == .leader else { return }
             advanceTransfer(into: &outcome)
         case .rejected(let previous, let hint, let window):
             guard window == progress[place].window else { break }
@@ -216,13 +224,14 @@ extension Consensus {
     mutating func advanceCommit(now: Instant, into outcome: inout Outcome) {
         let early = settings.plantedBugs.contains(.acknowledgeBeforeSync)
         let ownIndex = early ? log.last.index : durableIndex
-        let index = configuration.agreed { voter in
+        let index = committing.agreed { voter in
             progress(of: voter)?.matchIndex ?? (voter == id ? ownIndex : .zero)
         }
         guard index > commitIndex else { return }
         guard log.term(at: index) == vote.term || settings.plantedBugs.contains(.countOldTerm)
         else { return }
-        setCommit(index, into: &outcome)
+        setCommit(index, now: now, into: &outcome)
         for place in progress.indices { replicate(to: place, now: now, into: &outcome) }
+        stepDownIfRemoved(now: now, into: &outcome)
     }
 }

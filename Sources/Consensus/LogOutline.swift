@@ -1,8 +1,15 @@
 package import Records
 
-/// Where every entry of the log stands and how long it is, without the bytes.
+/// An entry that sets the members.
+package struct ConfigurationChange: Equatable, Sendable {
+    package let index: LogIndex
+    package let configuration: Configuration
+}
+
+/// Where every entry of the log stands, how long it is and which members it sets, without the bytes.
 ///
-/// Invariants: indexes have no gaps; terms never fall; `base` is the entry before the first one.
+/// Invariants: indexes have no gaps; terms never fall; `base` is the entry before the first one;
+/// changes of the configuration are behind the base, in log order.
 /// Memory: 8 bytes an entry, 16 a change of term.
 package struct LogOutline: Equatable, Sendable {
     private struct Run: Equatable, Sendable {
@@ -16,6 +23,10 @@ package struct LogOutline: Equatable, Sendable {
     /// For each held entry, the bytes of all entries through it, counted from where the value began.
     private var byteEnds: [UInt64] = []
     private var baseByteEnd: UInt64 = 0
+    /// In force at the base; nil while nobody has said.
+    private var baseConfiguration: Configuration?
+    /// The held entries that set a configuration.
+    package private(set) var changes: [ConfigurationChange] = []
 
     package init(base: LogPosition = .zero) { self.base = base }
 
@@ -41,7 +52,25 @@ package struct LogOutline: Equatable, Sendable {
         }
         return EntryDescriptor(
             position: LogPosition(term: term, index: index),
-            byteCount: Int(byteEnd(of: index) - byteEnd(of: index.previous)))
+            byteCount: Int(byteEnd(of: index) - byteEnd(of: index.previous)),
+            configuration: changes.last { $0.index == index }?.configuration)
+    }
+
+    /// The newest configuration, committed or not; nil when neither base nor entries name one.
+    package var configuration: Configuration? { changes.last?.configuration ?? baseConfiguration }
+
+    /// The newest entry that set it; zero when that is at the base or before it.
+    package var configurationIndex: LogIndex { changes.last?.index ?? .zero }
+
+    /// The configuration in force at `index`, at the base or behind it.
+    package func configuration(at index: LogIndex) -> Configuration? {
+        changes.last { $0.index <= index }?.configuration ?? baseConfiguration
+    }
+
+    /// Says what is in force at the base, once.
+    mutating func begin(with configuration: Configuration) {
+        precondition(baseConfiguration == nil, "the base has a configuration")
+        baseConfiguration = configuration
     }
 
     /// Bytes of the entries after `lower` up to and including `upper`.
@@ -76,6 +105,10 @@ package struct LogOutline: Equatable, Sendable {
             runs.append(Run(first: entry.position.index, term: entry.position.term))
         }
         byteEnds.append((byteEnds.last ?? baseByteEnd) + UInt64(entry.byteCount))
+        if let configuration = entry.configuration {
+            changes.append(
+                ConfigurationChange(index: entry.position.index, configuration: configuration))
+        }
     }
 
     /// Cuts off the entry at `index` and all after it. Traps at or below the base.
@@ -84,6 +117,7 @@ package struct LogOutline: Equatable, Sendable {
         guard index <= last.index else { return }
         byteEnds.removeLast(Int(last.index.value - index.value + 1))
         while let run = runs.last, run.first >= index { runs.removeLast() }
+        while let change = changes.last, change.index >= index { changes.removeLast() }
     }
 
     /// Forgets the entries through `index`, which becomes the base.
@@ -93,6 +127,8 @@ package struct LogOutline: Equatable, Sendable {
             preconditionFailure("release through \(index), but the log ends at \(last)")
         }
         baseByteEnd = byteEnd(of: index)
+        baseConfiguration = configuration(at: index)
+        changes.removeAll { $0.index <= index }
         byteEnds.removeFirst(Int(index.value - base.index.value))
         runs.removeFirst(runPlace(of: index))
         base = LogPosition(term: term, index: index)

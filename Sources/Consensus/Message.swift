@@ -88,7 +88,7 @@ package struct AppendResponse: Equatable, Sendable {
 
 /// Why a message cannot have come from a working member. The core is unchanged by it.
 package enum MessageDefect: Error, Equatable, Sendable {
-    /// The sender is no member, or this node itself.
+    /// The sender is this node itself.
     case sender(NodeID)
     case entryOutOfPlace(LogPosition, after: LogPosition)
     case entryFromLaterTerm(LogPosition, than: Term)

@@ -25,6 +25,14 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case installGoesBack = "install-goes-back"
     /// A leader whose target does not take over waits for it without end.
     case transferNeverAbandoned = "transfer-never-abandoned"
+    /// A leader changes the members before it has committed an entry of its term.
+    case changeBeforeOwnCommit = "change-before-own-commit"
+    /// Members change when the entry is committed, not when it is appended.
+    case configurationAtApply = "config-at-apply"
+    /// Learners count as voters do.
+    case learnerCounts = "learner-counts"
+    /// A change that is cut off the log goes on counting.
+    case configurationNotUndone = "config-not-undone"
 }
 
 /// Which planted bugs are on. Empty, and compiled away, unless the build has `PLANTED_BUGS`.

@@ -1,6 +1,6 @@
 package import Records
 
-/// What a leader knows of one follower.
+/// What a leader knows of one follower, voter or learner.
 ///
 /// Invariants: `matchIndex < nextIndex`; what is next is not held while it needs an install.
 package struct Progress: Equatable, Sendable {
@@ -22,6 +22,8 @@ package struct Progress: Equatable, Sendable {
     package internal(set) var nextIndex: LogIndex
     /// When the follower last answered in this term.
     package internal(set) var lastHeard: Instant
+    /// Whether it has answered in this term at all.
+    package internal(set) var hasAnswered = false
     /// How often the leader has gone back with this follower. A rejection counts if it answers what
     /// was sent since: each window is sent again once, however many frames of it were overtaken.
     var window: UInt32 = 0

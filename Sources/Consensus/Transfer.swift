@@ -58,7 +58,7 @@ extension Consensus {
 
     private func transferRefusal(to target: NodeID, now: Instant) -> TransferRefusal? {
         guard role == .leader else { return .notLeading }
-        guard let follower = progress.first(where: { $0.id == target }) else {
+        guard configuration.hasVoter(target), let follower = progress(of: target) else {
             return .notVoter(target)
         }
         if let transfer { return .underWay(to: transfer.target) }
@@ -66,10 +66,7 @@ extension Consensus {
         guard silence <= settings.electionTimeoutNanoseconds / 2 else {
             return .unreachable(target)
         }
-        let entryCount = log.last.index.value - follower.matchIndex.value
-        let isHeld = follower.matchIndex >= log.base.index
-        let byteCount =
-            isHeld ? log.byteCount(after: follower.matchIndex, through: log.last.index) : nil
+        let (entryCount, byteCount) = lag(of: follower)
         guard let byteCount, byteCount <= settings.maxTransferLagBytes else {
             return .lagging(target, entryCount: entryCount, byteCount: byteCount)
         }
@@ -100,7 +97,7 @@ extension Consensus {
         term: Term, from sender: NodeID, now: Instant, into outcome: inout Outcome
     ) {
         guard term == vote.term, role == .follower, leader == sender, isVoteDurable,
-            configuration.contains(id)
+            mayStand
         else { return }
         stand(byOrder: true, now: now, into: &outcome)
     }

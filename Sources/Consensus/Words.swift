@@ -1,13 +1,17 @@
 package import Records
 
-/// What the core knows of an entry: where it stands and how many bytes it has.
+/// What the core knows of an entry: where it stands, how many bytes it has, and the members that it
+/// sets.
 package struct EntryDescriptor: Equatable, Sendable {
     package let position: LogPosition
     package let byteCount: Int
+    /// The members from this entry on; nil for all entries but those that change them.
+    package let configuration: Configuration?
 
-    package init(position: LogPosition, byteCount: Int) {
+    package init(position: LogPosition, byteCount: Int, configuration: Configuration? = nil) {
         self.position = position
         self.byteCount = byteCount
+        self.configuration = configuration
     }
 }
 

@@ -53,6 +53,8 @@ package struct Ledger {
     /// The cluster that the first entry of the log names: another one where a backup was restored.
     package private(set) var origin: Identifier?
     package internal(set) var retention = Retention()
+    /// All members; empty before the genesis.
+    package internal(set) var membership = MemberList()
     /// Makes the marks of unique_ids; there when the genesis is.
     private(set) var marks: ClosedMark?
     package internal(set) var applied: LogIndex = .zero
@@ -142,7 +144,8 @@ package struct Ledger {
             retention.sealed(header)
         case .compact, .compactDone, .compactAbandoned, .collect: try applyCompaction(entry)
         case .erase: try applyErasure(entry)
-        case .membership, .checkpoint, .upgrade:
+        case .membership: try applyMembership(entry)
+        case .checkpoint, .upgrade:
             throw .unknownKind(header.index, header.kind)
         }
         applied = header.index
@@ -155,6 +158,7 @@ package struct Ledger {
         self.genesis = genesis
         self.origin = origin
         marks = ClosedMark(genesis: origin)
+        membership = MemberList(founding: genesis)
     }
 
     private mutating func applyGenesis(_ entry: Entry) throws(Defect) {
@@ -238,15 +242,19 @@ package struct Ledger {
         return changes
     }
 
-    private func checkSeal(_ entry: Entry) throws(Defect) {
+    private mutating func checkSeal(_ entry: Entry) throws(Defect) {
         let header = entry.header
         var cursor = ByteCursor(header.bodyRange)
         guard
             let payload = try? ControlPayload(.seal, &cursor, entry.bytes.span),
             case .seal(let seal) = payload
         else { throw .malformed(header.index, offset: cursor.offset) }
-        guard let seal, seal.stateTable != stateTable else { return }
-        throw .stateTable(header.index, expected: stateTable, found: seal.stateTable)
+        guard let seal else { return }
+        // Zeros say nothing: the leader had not applied the SEAL before this one.
+        guard seal.stateTable == .zero || seal.stateTable == stateTable else {
+            throw .stateTable(header.index, expected: stateTable, found: seal.stateTable)
+        }
+        membership.note(seal)
     }
 
     /// Takes note of the table that was written after the SEAL applied last.

@@ -17,13 +17,15 @@ extension Ledger {
         directory.append(to: &bytes)
         answers.append(to: &bytes)
         retention.append(to: &bytes)
+        membership.append(to: &bytes)
     }
 
     /// Goes on from a state that `appendState` wrote. `archive` has tables of all revisions up to
-    /// there, or further; `seed` is that of their keys.
+    /// there, or further; `seed` is that of their keys. Without `hasMembers` the state is of a time
+    /// when members were those of the genesis.
     package init(
         state cursor: inout ByteCursor, _ bytes: Span<UInt8>, directory format: Directory.Format,
-        seed: RevisionKey.Seed, archive: (any ArchivedRevisions)?
+        seed: RevisionKey.Seed, archive: (any ArchivedRevisions)?, hasMembers: Bool = true
     ) throws(ByteDefect) {
         self.init(seed: seed, archive: archive)
         applied = LogIndex(try cursor.integer(bytes))
@@ -38,5 +40,6 @@ extension Ledger {
         directory = try Directory(&cursor, bytes, format: format)
         answers = try CommandAnswers(&cursor, bytes)
         retention = try Retention(&cursor, bytes)
+        if hasMembers { membership = try MemberList(&cursor, bytes) }
     }
 }

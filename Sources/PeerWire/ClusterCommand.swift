@@ -14,6 +14,9 @@ package struct ClusterCommand: Equatable, Sendable {
         case estimate(CompactionOrder, from: UInt64)
         /// The legal holds behind this unique_id. Changes nothing.
         case holds(after: [UInt8])
+        /// The members. Changes nothing.
+        case members
+        case change(MemberChange)
     }
 
     package let id: UInt64
@@ -38,6 +41,8 @@ package struct ClusterCommand: Equatable, Sendable {
             action = .estimate(order, from: try cursor.integer(bytes))
         case 3: action = .holds(after: bytes.copy(try cursor.counted(bytes)))
         case 4: action = .seal
+        case 5: action = .members
+        case 6: action = .change(try MemberChange(&cursor, bytes))
         default: throw ByteDefect(offset: cursor.offset - 1)
         }
         try cursor.finish()
@@ -58,6 +63,10 @@ package struct ClusterCommand: Equatable, Sendable {
             payload.append(3)
             payload.append(counted: uniqueID)
         case .seal: payload.append(4)
+        case .members: payload.append(5)
+        case .change(let change):
+            payload.append(6)
+            change.append(to: &payload)
         }
     }
 }
@@ -80,6 +89,14 @@ package struct ClusterReply: Equatable, Sendable {
         case abandoned = 6
         /// A segment of the leader's archive is damaged.
         case damaged = 7
+        /// A member with this number or address is there.
+        case alreadyMember = 8
+        /// It is the only voter.
+        case lastVoter = 9
+        /// Too few of the voters that there would be answer.
+        case losesQuorum = 10
+        /// There are as many members as there may be.
+        case full = 11
     }
 
     package enum Outcome: Equatable, Sendable {
@@ -89,6 +106,8 @@ package struct ClusterReply: Equatable, Sendable {
         case sealed(through: LogIndex, next: Sequence)
         case estimate(CompactionEstimate)
         case holds(HoldsPage)
+        /// The members, as they are now.
+        case members(MemberReport)
         /// `detail` is a sentence for people.
         case refused(Reason, detail: String)
         /// Nothing was begun: this node does not lead.
@@ -124,6 +143,7 @@ package struct ClusterReply: Equatable, Sendable {
         case 3: outcome = .unknown
         case 4: outcome = .estimate(try CompactionEstimate(&cursor, bytes))
         case 5: outcome = .holds(try HoldsPage(&cursor, bytes))
+        case 7: outcome = .members(try MemberReport(&cursor, bytes))
         default: throw ByteDefect(offset: cursor.offset - 1)
         }
         try cursor.finish()
@@ -151,6 +171,9 @@ package struct ClusterReply: Equatable, Sendable {
         case .holds(let page):
             payload.append(5)
             page.append(to: &payload)
+        case .members(let report):
+            payload.append(7)
+            report.append(to: &payload)
         }
     }
 }

@@ -154,11 +154,11 @@ package enum ConsensusFrames {
             guard let header = try? EntryHeader(decoding: bytes, at: offset),
                 let place = try? cursor.take(header.byteCount),
                 let entry = try? Entry(verifying: bytes.copy(place)),
+                let descriptor = try? EntryDescriptor(entry),
                 entries.last.map({ $0.header.checksum == header.previousChecksum }) ?? true
             else { throw ByteDefect(offset: offset) }
             entries.append(entry)
-            descriptors.append(
-                EntryDescriptor(position: header.position, byteCount: header.byteCount))
+            descriptors.append(descriptor)
         }
         let request = AppendRequest(
             term: term, previous: previous, entries: descriptors, commit: commit,

@@ -31,6 +31,14 @@ package enum FrameKind: UInt8, Sendable {
     case directory = 52
     case clusterAnswer = 53
     case directoryChange = 54
+
+    /// Whether it says what the sender has, or grants: it counts from a known disk only.
+    package var isAnswer: Bool {
+        switch self {
+        case .voteResponse, .appendResponse, .compactionReport, .nodeHealth: true
+        default: false
+        }
+    }
 }
 
 /// Why a stream of frames cannot be read on; the connection is closed.

@@ -21,11 +21,27 @@ package struct Handshake: Equatable, Sendable {
     /// The sender's disk incarnation; zero for gateways.
     package let incarnation: Identifier
     package let versions: ClosedRange<UInt16>
+    /// Of a node that opens a connection; nil from others, and from one that repairs its log.
+    package let claim: Claim?
+
+    /// What a node has on its disk.
+    package struct Claim: Equatable, Sendable {
+        /// The term that it promised.
+        package let term: Term
+        /// The end of its log.
+        package let last: LogPosition
+
+        package init(term: Term, last: LogPosition) {
+            self.term = term
+            self.last = last
+        }
+    }
 
     package init(
         role: PeerRole, clusterID: Identifier, node: NodeID?, incarnation: Identifier,
-        versions: ClosedRange<UInt16> = Handshake.versions
+        versions: ClosedRange<UInt16> = Handshake.versions, claim: Claim? = nil
     ) {
+        self.claim = claim
         self.role = role
         self.clusterID = clusterID
         self.node = node
@@ -49,6 +65,7 @@ package struct Handshake: Equatable, Sendable {
         let id = try cursor.integer(bytes, as: UInt32.self)
         node = id == 0 ? nil : NodeID(id)
         incarnation = Identifier(bytes, at: try cursor.take(Identifier.encodedSize).lowerBound)
+        claim = cursor.remaining == 0 ? nil : try Claim(&cursor, bytes)
         try cursor.finish()
     }
 
@@ -60,6 +77,14 @@ package struct Handshake: Equatable, Sendable {
         clusterID.append(to: &payload)
         payload.append(littleEndian: node?.value ?? 0)
         incarnation.append(to: &payload)
+        claim?.append(to: &payload)
+    }
+
+    /// The same with what the node has now.
+    package func claiming(_ claim: Claim) -> Handshake {
+        Handshake(
+            role: role, clusterID: clusterID, node: node, incarnation: incarnation,
+            versions: versions, claim: claim)
     }
 
     /// Why this side does not talk to `other`, or nil when it does.
@@ -76,14 +101,52 @@ package struct Handshake: Equatable, Sendable {
     }
 }
 
-/// Why a node does not talk to who connected: the payload of a `refusal`.
-package enum HandshakeRefusal {
-    package static func append(_ reason: String, to payload: inout [UInt8]) {
-        payload.append(counted: reason)
+extension Handshake.Claim {
+    init(_ cursor: inout ByteCursor, _ bytes: Span<UInt8>) throws(ByteDefect) {
+        term = Term(try cursor.integer(bytes))
+        let last = Term(try cursor.integer(bytes))
+        self.last = LogPosition(term: last, index: LogIndex(try cursor.integer(bytes)))
     }
 
-    package static func reason(_ payload: Range<Int>, _ bytes: Span<UInt8>) -> String {
+    func append(to payload: inout [UInt8]) {
+        payload.append(littleEndian: term.value)
+        payload.append(littleEndian: last.term.value)
+        payload.append(littleEndian: last.index.value)
+    }
+}
+
+/// Why a node does not talk to who connected: the payload of a `refusal`.
+package struct HandshakeRefusal: Equatable, Sendable {
+    /// What the refused node makes of it. The number is the wire's.
+    package enum Code: UInt8, CaseIterable, Sendable {
+        case other = 0
+        /// It is no member.
+        case notMember = 1
+        /// The member has another disk.
+        case otherDisk = 2
+        /// Its disk went back to an earlier state.
+        case wentBack = 3
+    }
+
+    package let code: Code
+    /// A sentence for people.
+    package let reason: String
+
+    package init(_ code: Code, _ reason: String) {
+        self.code = code
+        self.reason = reason
+    }
+
+    /// Reads what can be read.
+    package init(_ payload: Range<Int>, _ bytes: Span<UInt8>) {
         var cursor = ByteCursor(payload)
-        return (try? cursor.text(bytes)) ?? "no reason that can be read"
+        reason = (try? cursor.text(bytes)) ?? "no reason that can be read"
+        let number = try? cursor.integer(bytes, as: UInt8.self)
+        code = number.flatMap { Code(rawValue: $0) } ?? .other
+    }
+
+    package func append(to payload: inout [UInt8]) {
+        payload.append(counted: reason)
+        payload.append(code.rawValue)
     }
 }

@@ -24,6 +24,13 @@ package struct NodeStatus: Equatable, Sendable {
         package var address: String
         /// What the leader knows this member to have on disk; zero when the sender does not lead.
         package var durable: LogIndex
+        package var role = Membership.Role.voter
+        /// Of its disk; unknown while it has not said.
+        package var incarnation = Identifier.unknown
+        /// It has answered the leader a moment ago.
+        package var isReachable = false
+        /// Its disk went back to an earlier state: what it says does not count.
+        package var isDistrusted = false
 
         package init(id: NodeID, address: String, durable: LogIndex) {
             self.id = id
@@ -46,6 +53,8 @@ package struct NodeStatus: Equatable, Sendable {
     package var heardMilliseconds: UInt32
     package var logBytes: UInt64
     package var storage = StorageStatus()
+    /// The entry that set the members, where that is applied.
+    package var membersIndex = LogIndex.zero
     package var members: [Member]
 
     package init(node: NodeID) {
@@ -78,13 +87,10 @@ package struct NodeStatus: Equatable, Sendable {
         heardMilliseconds = try cursor.integer(bytes)
         logBytes = try cursor.integer(bytes)
         storage = try StorageStatus(&cursor, bytes)
+        membersIndex = LogIndex(try cursor.integer(bytes))
         let count = try cursor.integer(bytes, as: UInt32.self)
         members = []
-        for _ in 0..<count {
-            let id = NodeID(try cursor.integer(bytes))
-            let durable = LogIndex(try cursor.integer(bytes))
-            members.append(Member(id: id, address: try cursor.text(bytes), durable: durable))
-        }
+        for _ in 0..<count { members.append(try Member(&cursor, bytes)) }
         try cursor.finish()
     }
 
@@ -101,11 +107,34 @@ package struct NodeStatus: Equatable, Sendable {
         payload.append(littleEndian: heardMilliseconds)
         payload.append(littleEndian: logBytes)
         storage.append(to: &payload)
+        payload.append(littleEndian: membersIndex.value)
         payload.append(littleEndian: UInt32(members.count))
-        for member in members {
-            payload.append(littleEndian: member.id.value)
-            payload.append(littleEndian: member.durable.value)
-            payload.append(counted: member.address)
+        for member in members { member.append(to: &payload) }
+    }
+}
+
+extension NodeStatus.Member {
+    init(_ cursor: inout ByteCursor, _ bytes: Span<UInt8>) throws(ByteDefect) {
+        id = NodeID(try cursor.integer(bytes))
+        durable = LogIndex(try cursor.integer(bytes))
+        guard let role = Membership.Role(rawValue: try cursor.integer(bytes)) else {
+            throw ByteDefect(offset: cursor.offset - 1)
         }
+        self.role = role
+        let flags = try cursor.integer(bytes, as: UInt8.self)
+        guard flags <= 3 else { throw ByteDefect(offset: cursor.offset - 1) }
+        isReachable = flags & 1 != 0
+        isDistrusted = flags & 2 != 0
+        incarnation = Identifier(bytes, at: try cursor.take(Identifier.encodedSize).lowerBound)
+        address = try cursor.text(bytes)
+    }
+
+    func append(to payload: inout [UInt8]) {
+        payload.append(littleEndian: id.value)
+        payload.append(littleEndian: durable.value)
+        payload.append(role.rawValue)
+        payload.append((isReachable ? 1 : 0) | (isDistrusted ? 2 : 0))
+        incarnation.append(to: &payload)
+        payload.append(counted: address)
     }
 }

@@ -18,6 +18,20 @@ package struct Seal: Equatable, Sendable {
             self.incarnation = incarnation
             self.acknowledged = acknowledged
         }
+
+        package init(_ cursor: inout ByteCursor, _ bytes: Span<UInt8>) throws(ByteDefect) {
+            id = NodeID(try cursor.integer(bytes))
+            incarnation = try cursor.identifier(bytes)
+            let term = Term(try cursor.integer(bytes))
+            acknowledged = LogPosition(term: term, index: LogIndex(try cursor.integer(bytes)))
+        }
+
+        package func append(to bytes: inout [UInt8]) {
+            bytes.append(littleEndian: id.value)
+            incarnation.append(to: &bytes)
+            bytes.append(littleEndian: acknowledged.term.value)
+            bytes.append(littleEndian: acknowledged.index.value)
+        }
     }
 
     /// Of the table written at the SEAL before this one; zeros in front of the first.
@@ -33,25 +47,20 @@ package struct Seal: Equatable, Sendable {
     init(_ cursor: inout ByteCursor, _ bytes: Span<UInt8>) throws(ByteDefect) {
         stateTable = try Digest(&cursor, bytes)
         voters = try cursor.members(bytes, id: \.id) { cursor throws(ByteDefect) in
-            Voter(
-                id: NodeID(try cursor.integer(bytes)),
-                incarnation: try cursor.identifier(bytes),
-                acknowledged: LogPosition(
-                    term: Term(try cursor.integer(bytes)),
-                    index: LogIndex(try cursor.integer(bytes))))
+            try Voter(&cursor, bytes)
         }
     }
 
     func append(to body: inout [UInt8]) {
         stateTable.append(to: &body)
         body.append(littleEndian: UInt32(voters.count))
-        for voter in voters {
-            body.append(littleEndian: voter.id.value)
-            voter.incarnation.append(to: &body)
-            body.append(littleEndian: voter.acknowledged.term.value)
-            body.append(littleEndian: voter.acknowledged.index.value)
-        }
+        for voter in voters { voter.append(to: &body) }
     }
+}
+
+extension Identifier {
+    /// Of a disk: nobody has said which one it is.
+    package static let unknown = Identifier(high: 0, low: 0)
 }
 
 /// All members from this entry on, not the change alone.
@@ -82,7 +91,7 @@ package struct Membership: Equatable, Sendable {
 
     package init(members: [Row]) { self.members = members }
 
-    init(_ cursor: inout ByteCursor, _ bytes: Span<UInt8>) throws(ByteDefect) {
+    package init(_ cursor: inout ByteCursor, _ bytes: Span<UInt8>) throws(ByteDefect) {
         members = try cursor.members(bytes, id: \.id) { cursor throws(ByteDefect) in
             let id = NodeID(try cursor.integer(bytes))
             guard let role = Role(rawValue: try cursor.integer(bytes)) else {
@@ -97,7 +106,7 @@ package struct Membership: Equatable, Sendable {
         }
     }
 
-    func append(to body: inout [UInt8]) {
+    package func append(to body: inout [UInt8]) {
         body.append(littleEndian: UInt32(members.count))
         for member in members {
             body.append(littleEndian: member.id.value)

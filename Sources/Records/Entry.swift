@@ -1,4 +1,4 @@
-import Bytes
+package import Bytes
 
 /// One whole log entry: its bytes and what its header says.
 package struct Entry: Equatable, Sendable {
@@ -48,5 +48,18 @@ package struct Entry: Equatable, Sendable {
         self.header = header
         self.bytes = bytes
         bytes = []
+    }
+}
+
+extension Entry {
+    /// The members that the entry sets; nil when it is of another kind. Throws when it is malformed.
+    package func membership() throws(ByteDefect) -> Membership? {
+        guard header.kind == .membership else { return nil }
+        var cursor = ByteCursor(header.bodyRange)
+        guard
+            case .membership(let membership) = try ControlPayload(
+                .membership, &cursor, bytes.span)
+        else { throw ByteDefect(offset: header.bodyRange.lowerBound) }
+        return membership
     }
 }

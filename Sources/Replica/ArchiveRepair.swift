@@ -60,7 +60,7 @@ extension Replica {
     ) -> Bool {
         let segment = catalogue.archive.segments[place]
         guard repairs.place(of: segment.firstIndex) == nil else { return true }
-        let peers = members.map(\.id).filter { $0 != identity.nodeID }
+        let peers = peers
         guard !peers.isEmpty else { return false }
         let transfer = SegmentTransfer(segment, file: segment.file, peers: peers)
         transfer.begin(&fetcher)
@@ -83,7 +83,7 @@ extension Replica {
     mutating func noteUnreadable(
         _ index: LogIndex, _ failure: ReplicaFailure, into outcome: inout ReplicaOutcome
     ) {
-        guard members.count > 1 else {
+        guard !peers.isEmpty else {
             outcome.failure = failure
             return
         }

@@ -73,8 +73,8 @@ extension Replica {
         }
         guard now >= disks.healthDeadline else { return }
         disks.healthDeadline = now.advanced(byNanoseconds: DiskWatch.periodNanoseconds)
-        for member in members where member.id != identity.nodeID {
-            outcome.send(to: .peer(member.id)) { bytes in
+        for peer in peers {
+            outcome.send(to: .peer(peer)) { bytes in
                 Frame.append(.nodeHealth, to: &bytes) { disks.own.append(to: &$0) }
             }
         }
@@ -85,9 +85,8 @@ extension Replica {
     /// has any.
     func lacksRoom(now: Instant) -> Bool {
         guard !disks.own.isLow else { return true }
-        let others = members.filter { $0.id != identity.nodeID }
-        let low = others.count { disks.isLow($0.id, now: now) }
-        return members.count - low < members.count / 2 + 1
+        let low = voters.count { $0 != identity.nodeID && disks.isLow($0, now: now) }
+        return voters.count - low < voters.count / 2 + 1
     }
 
     /// A leader without room hands over to a voter that has some, when a majority has.
@@ -95,15 +94,15 @@ extension Replica {
         now: Instant, wall: Timestamp, into outcome: inout ReplicaOutcome
     ) {
         guard serves, consensus.transferTarget == nil else { return }
-        let others = members.filter { $0.id != identity.nodeID }
-        let roomy = others.filter { member in
-            disks.peers.contains { $0.id == member.id && $0.disk.total > 0 }
-                && !disks.isLow(member.id, now: now)
+        let roomy = voters.filter { voter in
+            voter != identity.nodeID
+                && disks.peers.contains { $0.id == voter && $0.disk.total > 0 }
+                && !disks.isLow(voter, now: now)
         }
-        guard roomy.count >= members.count / 2 + 1 else { return }
-        for member in roomy {
+        guard roomy.count >= voters.count / 2 + 1 else { return }
+        for voter in roomy {
             do throws(TransferRefusal) {
-                return try beginTransfer(to: member.id, now: now, wall: wall, into: &outcome)
+                return try beginTransfer(to: voter, now: now, wall: wall, into: &outcome)
             } catch { continue }
         }
     }

@@ -51,7 +51,7 @@ extension Replica {
 
     /// The members that may be asked, `first` before the others.
     private func askedFirst(_ first: NodeID) -> [NodeID] {
-        [first] + members.map(\.id).filter { $0 != first && $0 != identity.nodeID }
+        [first] + peers.filter { $0 != first }
     }
 
     // MARK: Answers
@@ -112,7 +112,7 @@ extension Replica {
     mutating func takeOverOutputs(now: Instant) {
         guard lacksCompaction, installation == nil, transfers.isEmpty,
             now >= compacting.takeOverAt, let leader = consensus.leader,
-            let other = members.map(\.id).first(where: { $0 != identity.nodeID })
+            let other = peers.first
         else { return }
         compacting.takeOverAt = now.advanced(
             byNanoseconds: settings.compactionReportNanoseconds)

@@ -185,9 +185,15 @@ extension Replica {
     mutating func seal(now: Instant, wall: Timestamp, into outcome: inout ReplicaOutcome) {
         guard catalogue.lastHeader?.kind != .seal else { return }
         let previous = catalogue.lastHeader
+        // The table of the SEAL before is this state's only when that SEAL is applied.
+        let isKnown = catalogue.end().segment.previous <= ledger.applied
+        var body: [UInt8] = []
+        ControlPayload.seal(
+            Seal(stateTable: isKnown ? ledger.stateTable : .zero, voters: sealedVoters)
+        ).append(to: &body)
         let entry = Entry(
             kind: .seal, term: consensus.term, after: previous,
-            timestamp: timestamp(after: previous, wall: wall))
+            timestamp: timestamp(after: previous, wall: wall), body: body)
         ledger.proposeSeal(before: entry.header.nextSequence)
         propose(entry, now: now, into: &outcome)
         outcome.events.append(.sealed(entry.header.index))
@@ -317,6 +323,7 @@ extension Replica {
         compacting.stopLeading()
         failTransfer(into: &outcome)
         failSeals(into: &outcome)
+        failMembers(into: &outcome)
         batch = OpenBatch()
         ledger.dropOverlay()
         leadership = nil

@@ -97,7 +97,8 @@ package struct Replica {
     var sessionUses: [TokenID: Timestamp] = [:]
     var transfer = PendingTransfer()
     var seals = PendingSeals()
-    var serves = false
+    var pendingMembers = PendingMembers()
+    package internal(set) var serves = false
 
     // Reading.
     var queries: [PendingQuery] = []
@@ -141,16 +142,26 @@ package struct Replica {
         let base = catalogue.firstHeldIndex.previous
         var log = LogOutline(
             base: LogPosition(term: catalogue.term(at: base) ?? .zero, index: base))
+        pendingMembers.unapplied = try Self.memberships(
+            after: ledger.applied, in: catalogue, source)
+        let isBehind = { (change: PendingMembers.Unapplied) in change.index <= base }
+        let atBase = Configuration(
+            Membership(
+                members: pendingMembers.unapplied.last(where: isBehind)?.rows
+                    ?? ledger.membership.rows))
         var next = base.next
         while next <= catalogue.lastIndex {
             guard let header = catalogue.header(at: next) else { break }
+            let rows = pendingMembers.unapplied.first { $0.index == next }?.rows
             log.append(
-                EntryDescriptor(position: header.position, byteCount: header.byteCount))
+                EntryDescriptor(
+                    position: header.position, byteCount: header.byteCount,
+                    configuration: rows.map { Configuration(Membership(members: $0)) }))
             next = next.next
         }
-        let voters = ledger.genesis?.members.map(\.id) ?? []
         consensus = Consensus(
-            id: identity.nodeID, voters: voters, settings: settings.consensus,
+            id: identity.nodeID, voters: atBase.voters, learners: atBase.learners,
+            settings: settings.consensus,
             vote: recovered.vote, log: log,
             commitIndex: max(LogIndex(1), catalogue.archive.lastIndex), seed: seed, now: now)
     }
@@ -180,13 +191,15 @@ package struct Replica {
         if !clients.isEmpty { deadline = min(deadline, statusDeadline) }
         for page in parkedPages { deadline = min(deadline, page.deadline) }
         deadline = min(
-            deadline, fetcher.deadline, compacting.deadline, repairs.deadline)
+            deadline, fetcher.deadline, compacting.deadline, repairs.deadline, memberDeadline)
         if installation == nil { deadline = min(deadline, scrub.deadline) }
         return deadline
     }
 
-    /// The members, as the genesis names them.
-    package var members: [Member] { ledger.genesis?.members ?? [] }
+    /// The members of the newest entry in the log, and where they are reached.
+    package var members: [Member] {
+        memberRows.map { Member(id: $0.id, address: $0.address) }
+    }
 
     // MARK: Inputs
 
@@ -212,11 +225,13 @@ package struct Replica {
         carryOut(now: now, into: &outcome)
     }
 
-    /// A frame between nodes, from a peer whose handshake was accepted.
+    /// A frame between nodes, from a peer whose handshake was accepted; `disk` is the one that it
+    /// named there.
     package mutating func receive(
         _ kind: FrameKind, _ payload: Range<Int>, in bytes: Span<UInt8>, from peer: NodeID,
-        now: Instant, into outcome: inout ReplicaOutcome
+        disk: Identifier = .unknown, now: Instant, into outcome: inout ReplicaOutcome
     ) {
+        if kind.isAnswer, !isTrusted(peer, disk: disk) { return }
         if kind == .compactionReport {
             return receiveReport(payload, bytes, from: peer, into: &outcome)
         }
@@ -260,6 +275,7 @@ package struct Replica {
         closeBatch(now: now, wall: wall, into: &outcome)
         sealSegment(now: now, wall: wall, into: &outcome)
         applyCommitted(into: &outcome)
+        settleMembers()
         archiveDurable(into: &outcome)
         reportDirectory(into: &outcome)
         startServing(into: &outcome)
@@ -267,6 +283,7 @@ package struct Replica {
         proposeCommand(now: now, wall: wall, into: &outcome)
         answerSubmits(into: &outcome)
         answerSeals(into: &outcome)
+        advanceMembers(now: now, wall: wall, into: &outcome)
         answerCommands(now: now, into: &outcome)
         answerQueries(now: now, into: &outcome)
         compact(now: now, wall: wall, into: &outcome)

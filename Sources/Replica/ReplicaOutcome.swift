@@ -54,6 +54,10 @@ package enum ReplicaEvent: Equatable, Sendable {
     /// What the peer sent is not what was asked for.
     case fetchedWrong(NodeID)
     case peerRefused(NodeID, String)
+    /// An entry that sets the members was put into the log.
+    case membersChange(LogIndex)
+    /// A leader says that this node, or its disk, is no member; why.
+    case retired(by: NodeID, String)
     /// Less is free than the watermark, or enough again.
     case diskLow(Bool, free: UInt64)
 }

@@ -53,6 +53,7 @@ extension Replica {
     private mutating func write(_ entry: Entry, into outcome: inout ReplicaOutcome) {
         let place = catalogue.append(entry.header)
         cache.append(entry)
+        noteMembers(entry)
         outcome.tasks.append(.append(entry.bytes, at: place))
         owed.append(.log(LogMark(position: entry.header.position, epoch: consensus.logMark.epoch)))
     }
@@ -61,6 +62,7 @@ extension Replica {
         outcome.tasks.append(.truncate(catalogue.truncate(from: index)))
         owed.append(.nothing)
         cache.truncate(from: index)
+        forgetMembers(from: index)
         lastRead = nil
         outcome.events.append(.truncated(from: index))
     }
@@ -89,10 +91,10 @@ extension Replica {
     mutating func propose(_ entry: Entry, now: Instant, into outcome: inout ReplicaOutcome) {
         precondition(entry.header.term == consensus.term, "an entry of another term")
         write(entry, into: &outcome)
-        consensus.propose(
-            EntryDescriptor(
-                position: entry.header.position, byteCount: entry.header.byteCount),
-            now: now, into: &core)
+        guard let descriptor = try? EntryDescriptor(entry) else {
+            preconditionFailure("the own entry \(entry.header.index) is malformed")
+        }
+        consensus.propose(descriptor, now: now, into: &core)
         carryOut(now: now, into: &outcome)
     }
 

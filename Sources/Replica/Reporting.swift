@@ -60,7 +60,9 @@ extension Replica {
         switch consensus.role {
         case .leader: status.role = .leader
         case .candidate, .preCandidate: status.role = .candidate
-        case .follower: status.role = .follower
+        case .follower:
+            let isVoter = consensus.configuration.hasVoter(identity.nodeID)
+            status.role = isVoter ? .follower : .learner
         }
         status.term = consensus.term
         status.leader = consensus.leader
@@ -77,15 +79,8 @@ extension Replica {
         status.storage.archivedThrough = catalogue.archive.lastIndex
         status.storage.care = care
         status.storage.compaction = compactionStatus
-        status.members = members.map { member in
-            var durable = LogIndex.zero
-            if member.id == identity.nodeID {
-                durable = consensus.durablePosition.index
-            } else if let progress = consensus.progress.first(where: { $0.id == member.id }) {
-                durable = progress.matchIndex
-            }
-            return .init(id: member.id, address: member.address, durable: durable)
-        }
+        status.membersIndex = ledger.membership.index
+        status.members = memberStatuses(now: now)
         return status
     }
 

@@ -8,8 +8,8 @@ package import SegmentLog
 package enum StateTable {
     /// "DAYBKSTA"
     private static let magic: UInt64 = 0x4154_534b_4259_4144
-    /// 1: a directory of tokens alone.
-    private static let formats: ClosedRange<UInt32> = 1...2
+    /// 1: a directory of tokens alone; 2: nothing of the members, which were those of the genesis.
+    private static let formats: ClosedRange<UInt32> = 1...3
 
     package static func encode(_ ledger: Ledger, clusterID: Identifier) -> [UInt8] {
         var bytes: [UInt8] = []
@@ -38,7 +38,7 @@ package enum StateTable {
             else { throw ByteDefect(offset: place) }
             var ledger = try Ledger(
                 state: &cursor, bytes, directory: format == 1 ? .tokens : .current,
-                seed: index?.seed ?? RevisionKey.Seed(0), archive: index)
+                seed: index?.seed ?? RevisionKey.Seed(0), archive: index, hasMembers: format > 2)
             try cursor.finish()
             guard ledger.applied == file.seal else { throw ByteDefect(offset: cursor.offset) }
             // The table names the one before it; the next one will name this.
@@ -51,20 +51,53 @@ package enum StateTable {
 }
 
 extension Replica {
-    /// The members as the newest state table names them, or the genesis.
+    /// The members as what can be read of the log names them: its newest entry about them, the
+    /// newest state table, or the genesis.
     package static func members(
         of recovered: Recovered, _ source: any EntrySource
-    ) throws(ReplicaFailure) -> [Member] {
+    ) throws(ReplicaFailure) -> [Membership.Row] {
+        var list = MemberList()
+        var applied = LogIndex(1)
         if let state = recovered.state {
             let ledger = try StateTable.decode(
                 state, clusterID: recovered.identity.clusterID, index: nil)
-            return ledger.genesis?.members ?? []
+            list = ledger.membership
+            applied = ledger.applied
+        } else if let place = recovered.catalogue.place(of: applied) {
+            do {
+                list = MemberList(founding: try Genesis(try source.entry(at: place)))
+            } catch {
+                throw .ledger("\(error)")
+            }
         }
-        guard let place = recovered.catalogue.place(of: LogIndex(1)) else { return [] }
-        do {
-            return try Genesis(try source.entry(at: place)).members
-        } catch {
-            throw .ledger("\(error)")
+        let newer = try memberships(after: applied, in: recovered.catalogue, source)
+        return newer.last?.rows ?? list.rows
+    }
+
+    /// The entries behind `applied` that set the members.
+    static func memberships(
+        after applied: LogIndex, in catalogue: Catalogue, _ source: any EntrySource
+    ) throws(ReplicaFailure) -> [PendingMembers.Unapplied] {
+        var found: [PendingMembers.Unapplied] = []
+        var next = applied.next
+        while next <= catalogue.lastIndex {
+            let index = next
+            next = next.next
+            let entry: Entry
+            if let place = catalogue.place(of: index) {
+                guard catalogue.header(at: index)?.kind == .membership else { continue }
+                entry = try source.entry(at: place)
+            } else {
+                // Only where the newest state tables are lost: all of it is read again anyway.
+                entry = try source.archivedEntry(at: index, in: catalogue.archive)
+            }
+            do {
+                guard let rows = try entry.membership()?.members else { continue }
+                found.append(.init(index: index, rows: rows))
+            } catch {
+                throw .ledger("the members of entry \(index) are malformed")
+            }
         }
+        return found
     }
 }

@@ -32,6 +32,12 @@ extension Replica {
         case .transfer(let node):
             transfer(to: node, id: command.id, client, now: now, wall: wall, into: &outcome)
         case .seal: seal(for: client, id: command.id, now: now, wall: wall, into: &outcome)
+        case .members:
+            clusterReply(
+                serves ? .members(memberReport(now: now)) : .none, to: command.id, client,
+                into: &outcome)
+        case .change(let change):
+            changeMembers(change, for: client, id: command.id, now: now, into: &outcome)
         case .estimate(let order, let place):
             estimate(order, from: place, id: command.id, client, wall: wall, into: &outcome)
         case .holds(let uniqueID):
@@ -50,7 +56,7 @@ extension Replica {
             && !commands.isRevoking(author, of: authority.user)
     }
 
-    private mutating func transfer(
+    mutating func transfer(
         to node: NodeID, id: UInt64, _ client: ClientID, now: Instant, wall: Timestamp,
         into outcome: inout ReplicaOutcome
     ) {

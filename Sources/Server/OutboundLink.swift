@@ -34,6 +34,8 @@ final class OutboundLink {
     var directory: Directory?
     /// When the last frame came; for links whose other side is never silent for long.
     var heardAt = Instant.zero
+    /// What the node said of itself.
+    var welcome: Handshake?
     /// What the peer refused with, so that it is said once and not at every attempt.
     var lastRefusal: String?
 
@@ -127,6 +129,7 @@ final class OutboundLink {
 
     /// Waits before the next attempt, twice as long each time up to a bound.
     func backOff(now: Instant) {
+        welcome = nil
         state = .waiting(until: now.advanced(byNanoseconds: backoffNanoseconds))
         backoffNanoseconds = min(backoffNanoseconds * 2, Self.longestBackoffNanoseconds)
     }

@@ -17,7 +17,8 @@ struct Command: Sendable {
 /// All commands.
 enum CommandTable {
     static let commands: [Command] =
-        serverCommands + clientCommands + directoryCommands + retentionCommands + segmentCommands
+        serverCommands + clientCommands + directoryCommands + memberCommands
+        + retentionCommands + segmentCommands
         + backupCommands + [
             Command(
                 words: ["version"], summary: "print the version", flags: [.json],
@@ -41,7 +42,10 @@ enum CommandTable {
             words: ["node"], summary: "run a storage node",
             flags: [
                 .value("data", "DIR", "directory that `init node` made", isRequired: true),
-                .value("listen", "ADDRESS", "address to listen on; its member's by default"),
+                .value(
+                    "listen", "ADDRESS",
+                    "address to listen on; its member's by default, which a node that joins does "
+                        + "not know yet"),
                 electionTimeout, compactEvery, compactPolicy, segmentBytes, scrubPeriod,
             ],
             examples: [
@@ -52,11 +56,14 @@ enum CommandTable {
             words: ["gateway"], summary: "run an HTTP gateway in front of a cluster",
             flags: [
                 genesis, listen, requestDeadline, clientRegistration,
-                .value("nodes", "ADDRESS,…", "the members' addresses, where they are others here"),
+                .value(
+                    "nodes", "[ID=]ADDRESS,…",
+                    "where members are reached; from the genesis by default"),
             ],
             examples: [
                 "daybook gateway --genesis genesis --listen 127.0.0.1:7400",
                 "daybook gateway --genesis genesis --nodes a:7401,b:7401,c:7401",
+                "daybook gateway --genesis genesis --nodes 4=d:7401,5=e:7401",
             ], run: server("gateway")),
         Command(
             words: ["init", "cluster"], summary: "make a cluster: genesis and first token",
@@ -76,10 +83,12 @@ enum CommandTable {
             flags: [
                 genesis, .value("node", "ID", "which member it is", isRequired: true),
                 .value("data", "DIR", "the directory, which is new", isRequired: true),
+                .toggle("join", "for a cluster that is there, and adds the node (member add)"),
             ],
             examples: [
                 "daybook init node --genesis genesis --node 1 --data /var/lib/daybook/1",
                 "daybook init node --genesis genesis --node=2 --data=./two",
+                "daybook init node --genesis genesis --node 4 --data /var/lib/daybook/4 --join",
             ], run: server("init", "node")),
     ]
 

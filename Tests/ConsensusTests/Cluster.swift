@@ -38,7 +38,10 @@ struct ClusterNode {
 /// After every input it checks what must hold among the members (Raft paper figure 3); what does
 /// not is in `violations`.
 struct Cluster {
-    let voters: [NodeID]
+    /// All nodes, members or not.
+    let members: [NodeID]
+    /// Of the configuration that the log begins with.
+    let founders: [NodeID]
     var settings: ConsensusSettings
     let seed: UInt64
     var now = Instant(nanoseconds: 1_000_000_000)
@@ -55,12 +58,14 @@ struct Cluster {
     private(set) var committed: [LogPosition] = []
 
     init(
-        size: Int, settings: ConsensusSettings = ConsensusSettings(), seed: UInt64 = 1
+        size: Int, voters: Int? = nil, settings: ConsensusSettings = ConsensusSettings(),
+        seed: UInt64 = 1
     ) {
-        voters = (1...size).map { NodeID(UInt32($0)) }
+        members = (1...size).map { NodeID(UInt32($0)) }
+        founders = Array(members.prefix(voters ?? size))
         self.settings = settings
         self.seed = seed
-        for id in voters {
+        for id in members {
             nodes.append(
                 ClusterNode(
                     core: core(of: id, vote: .initial, log: [], base: .zero, restarts: 0)))
@@ -83,8 +88,12 @@ struct Cluster {
     ) -> Consensus {
         var outline = LogOutline(base: base)
         for entry in log where entry.position.index > base.index { outline.append(entry) }
+        let archived = log.last {
+            $0.configuration != nil && $0.position.index <= base.index
+        }?.configuration
         return Consensus(
-            id: id, voters: voters, settings: settings, vote: vote, log: outline,
+            id: id, voters: archived?.voters ?? founders, learners: archived?.learners ?? [],
+            settings: settings, vote: vote, log: outline,
             commitIndex: base.index, seed: seed &* 1_000 &+ UInt64(id.value) &+ restarts &* 64,
             now: now)
     }
@@ -120,6 +129,20 @@ extension Cluster {
         let core = self[id].core
         let position = LogPosition(term: core.term, index: core.lastPosition.index.next)
         append(EntryDescriptor(position: position, byteCount: byteCount), on: id)
+    }
+
+    /// The leader proposes an entry that sets the members; returns why not.
+    mutating func change(
+        _ id: Int, byteCount: Int = 100, _ edit: (Configuration) -> Configuration
+    ) -> ChangeRefusal? {
+        let core = self[id].core
+        let changed = edit(core.configuration)
+        if let refusal = core.changeRefusal(to: changed, now: now) { return refusal }
+        let position = LogPosition(term: core.term, index: core.lastPosition.index.next)
+        append(
+            EntryDescriptor(position: position, byteCount: byteCount, configuration: changed),
+            on: id)
+        return nil
     }
 
     private mutating func append(_ entry: EntryDescriptor, on id: Int) {
@@ -165,12 +188,16 @@ extension Cluster {
         if !id.isMultiple(of: 2) { store(outcome.voteToStore, on: id) }
         for envelope in outcome.messages {
             network.append(
-                Packet(from: voters[id - 1], to: envelope.to, message: envelope.message))
+                Packet(from: members[id - 1], to: envelope.to, message: envelope.message))
         }
         self[id].confirmedReads += outcome.confirmedReads
         self[id].failedReads += outcome.failedReads
         self[id].installs += outcome.installs
         if let hint = outcome.needsInstall { self[id].hint = hint }
+        // What came by entries meanwhile needs no install.
+        if let index = outcome.committed, let hint = self[id].hint, hint.base.index <= index {
+            self[id].hint = nil
+        }
         note(outcome, of: id)
         check(id, outcome)
         if let position = outcome.noOperation {
@@ -249,7 +276,7 @@ extension Cluster {
         self[id].restartCount += 1
         let node = self[id]
         self[id].core = core(
-            of: voters[id - 1], vote: node.storedVote, log: node.storedLog,
+            of: members[id - 1], vote: node.storedVote, log: node.storedLog,
             base: node.storedBase, restarts: node.restartCount)
         self[id].hint = nil
         self[id].isRunning = true
@@ -306,8 +333,8 @@ extension Cluster {
         for (place, group) in groups.enumerated() {
             for other in groups[(place + 1)...].joined() {
                 for id in group {
-                    cutLinks.append((voters[id - 1], voters[other - 1]))
-                    cutLinks.append((voters[other - 1], voters[id - 1]))
+                    cutLinks.append((members[id - 1], members[other - 1]))
+                    cutLinks.append((members[other - 1], members[id - 1]))
                 }
             }
         }
@@ -327,7 +354,7 @@ extension Cluster {
     /// Hands `message` to `receiver` as if `sender` had sent it.
     mutating func hand(_ message: Message, from sender: Int, to receiver: Int) {
         hand(
-            Packet(from: voters[sender - 1], to: voters[receiver - 1], message: message),
+            Packet(from: members[sender - 1], to: members[receiver - 1], message: message),
             to: receiver)
     }
 
@@ -411,7 +438,7 @@ extension Cluster {
 
     /// At most one leader in a term, and it holds all that is committed.
     private mutating func checkElection(_ id: Int, _ term: Term) {
-        let leader = voters[id - 1]
+        let leader = members[id - 1]
         for other in leaders where other.term == term && other.leader != leader {
             violations.append("\(other.leader) and \(leader) both lead term \(term)")
         }
@@ -437,17 +464,20 @@ extension Cluster {
                 }
             } else {
                 committed.append(position)
-                checkDurable(position)
+                checkDurable(position, by: id)
             }
         }
     }
 
-    private mutating func checkDurable(_ position: LogPosition) {
-        let holders = nodes.filter { node in
+    /// A majority of the voters of the newest configuration in the committing node's log.
+    private mutating func checkDurable(_ position: LogPosition, by id: Int) {
+        guard let configuration = self[id].core.log.configuration else { return }
+        let holders = configuration.voters.filter { voter in
+            let log = self[Int(voter.value)].storedLog
             let place = Int(position.index.value) - 1
-            return place < node.storedLog.count && node.storedLog[place].position == position
+            return place < log.count && log[place].position == position
         }
-        if holders.count <= nodes.count / 2 {
+        if holders.count < configuration.quorum {
             violations.append("\(position) is committed on \(holders.count) disks")
         }
     }

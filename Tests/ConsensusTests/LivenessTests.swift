@@ -34,8 +34,8 @@ struct LivenessTests {
     private func cutOutside(
         majority: Int, of cluster: inout Cluster, random: inout RandomSource
     ) {
-        for from in cluster.voters {
-            for to in cluster.voters where from != to {
+        for from in cluster.members {
+            for to in cluster.members where from != to {
                 let isInside = from.value <= majority && to.value <= majority
                 if !isInside, random.below(2) == 0 { cluster.cutLinks.append((from, to)) }
             }

@@ -26,6 +26,29 @@ struct RandomRunTests {
         #expect(committedCount >= 30 * 10, "nothing much happened")
     }
 
+    @Test(arguments: [1, 2, 3, 5])
+    func `whatever changes of the members come in between, nothing committed is lost or changed`(
+        founders: Int
+    ) {
+        var (committedCount, changeCount, voterCounts) = (0, 0, Set<Int>())
+        for seed in 1...40 {
+            var run = RandomRun(size: 6, founders: founders, seed: UInt64(seed))
+            run.misbehave(steps: 1_500)
+            #expect(run.cluster.violations == [], "founders \(founders), seed \(seed)")
+            run.recover()
+            #expect(run.cluster.violations == [], "founders \(founders), seed \(seed), recovered")
+            #expect(run.isCaughtUp, "founders \(founders), seed \(seed)")
+            committedCount += run.cluster.committed.count
+            changeCount += run.changeCount
+            if let leader = run.cluster.leader {
+                voterCounts.insert(run.cluster[leader].core.configuration.voters.count)
+            }
+        }
+        #expect(changeCount >= 80, "hardly anybody came or went")
+        #expect(voterCounts.count >= 2, "the clusters ended with \(voterCounts) voters")
+        #expect(committedCount >= 40 * 10, "nothing much happened")
+    }
+
     @Test func `a run is a function of its seed`() {
         var first = RandomRun(size: 3, seed: 7)
         var second = RandomRun(size: 3, seed: 7)
@@ -43,6 +66,9 @@ struct RandomRun {
     private var size: Int
     private(set) var transferCount = 0
     private(set) var installCount = 0
+    private(set) var changeCount = 0
+    /// Members come and go.
+    private let changes: Bool
     /// Hears nothing and does nothing of its own accord, as a stopped process; clients reach it
     /// before the network does.
     private var paused: Int?
@@ -54,8 +80,13 @@ struct RandomRun {
     /// Of 200 steps, so many are crashes.
     private let crashRate: UInt64
 
-    init(size: Int, seed: UInt64, settings: ConsensusSettings = ConsensusSettings()) {
+    /// With `founders` given, so many of the nodes are voters, and members come and go.
+    init(
+        size: Int, founders: Int? = nil, seed: UInt64,
+        settings: ConsensusSettings = ConsensusSettings()
+    ) {
         self.size = size
+        changes = founders != nil
         random = RandomSource(seed: seed)
         var settings = settings
         settings.maxAppendBytes = 300
@@ -64,7 +95,7 @@ struct RandomRun {
         order = 1 + random.below(6)
         lossRate = random.below(4)
         crashRate = random.below(4)
-        cluster = Cluster(size: size, settings: settings, seed: seed)
+        cluster = Cluster(size: size, voters: founders, settings: settings, seed: seed)
     }
 
     mutating func misbehave(steps: Int) {
@@ -75,6 +106,7 @@ struct RandomRun {
 
     private mutating func step() {
         if random.below(200) < crashRate { crash() }
+        if changes, random.below(16) == 0 { change() }
         switch random.below(220) {
         case 0..<90: deliver()
         case 90..<140: cluster.sync(pick(), count: Int(random.below(3)) + 1)
@@ -124,6 +156,21 @@ struct RandomRun {
         cluster.propose(leader, byteCount: Int(random.below(200)) + 1)
     }
 
+    /// A leader is asked to let somebody come, vote or go.
+    private mutating func change() {
+        guard let leader = anyLeader() else { return }
+        let id = NodeID(UInt32(pick()))
+        let known = cluster[leader].core.configuration
+        guard known.voters != [id] else { return }
+        let mayGo = random.below(3) == 0
+        let refusal = cluster.change(leader, byteCount: 100) { known in
+            if !known.hasMember(id) { return known.adding(id) }
+            if mayGo { return known.removing(id) }
+            return known.hasLearner(id) ? known.promoting(id) : known
+        }
+        if refusal == nil { changeCount += 1 }
+    }
+
     /// A leader is asked to hand over to anybody, itself included.
     private mutating func transfer() {
         guard let leader = anyLeader() else { return }
@@ -169,7 +216,7 @@ struct RandomRun {
         let from = pick()
         let to = pick()
         if from != to {
-            cluster.cutLinks.append((cluster.voters[from - 1], cluster.voters[to - 1]))
+            cluster.cutLinks.append((cluster.members[from - 1], cluster.members[to - 1]))
         }
     }
 
@@ -191,7 +238,8 @@ struct RandomRun {
     var isCaughtUp: Bool {
         guard let leader = cluster.leader else { return false }
         let last = cluster[leader].core.lastPosition
-        return cluster.nodes.allSatisfy {
+        let configuration = cluster[leader].core.configuration
+        return cluster.nodes.filter { configuration.hasMember($0.core.id) }.allSatisfy {
             $0.core.lastPosition == last && $0.core.commitIndex == last.index
                 && $0.core.durablePosition == last
         }

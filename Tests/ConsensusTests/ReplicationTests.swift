@@ -231,7 +231,7 @@ struct ReplicationTests {
                     AppendRequest(
                         term: Term(2), previous: first, entries: [], commit: LogIndex(1),
                         readContext: 0)), from: NodeID(2), now: .zero, into: &outcome)
-            core.cut(from: LogIndex(1), into: &outcome)
+            core.cut(from: LogIndex(1), now: .zero, into: &outcome)
         }
     }
 

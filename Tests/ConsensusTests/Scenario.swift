@@ -6,12 +6,17 @@ import Records
 /// Commands, with members by their numbers:
 ///
 ///     nodes 3 [entries an append]  begins, everybody a follower in term 0
+///     voters 3 of 5                the same with five nodes, the first three of them voters
 ///     stand 1                      time passes, member 1 stands first
 ///     lead 1                       the same, going on until it leads and no further
 ///     elect 1                      the same, going on until the cluster comes to rest
 ///     tick 1 | advance 100         member 1 is ticked | 100 ms pass, whoever is due is ticked
 ///     run 1000                     time passes, network and disks taking none of it
 ///     propose 1 [bytes]            the leader takes an entry
+///     add 1 4 | promote 1 4 | remove 1 4
+///                                  leader 1 makes 4 a learner, a voter, no member
+///     retire 4                     node 4 hears that it is no member any more
+///     distrust 1 3                 node 1 hears that the disk of 3 went back
 ///     read 1                       a read begins
 ///     transfer 1 2                 leader 1 is to hand over to 2
 ///     release 1 3                  member 1 forgets its entries through 3, which are archived
@@ -25,7 +30,8 @@ import Records
 ///     partition 1 2 | 3 …          nothing passes between the groups
 ///     cut 1->2 | heal              nothing passes one way | everything passes again
 ///     stabilize                    network and disks do all they have to
-///     network | log 1 | status     prints
+///     network | log 1 | status | members
+///                                  prints
 ///     expect-leader 1 | expect-role 1 follower | expect-committed 1 3 | expect-last 1 2/3
 struct Scenario {
     private var settings: ConsensusSettings
@@ -80,14 +86,17 @@ struct Scenario {
         switch (verb, numbers.count) {
         case ("nodes", 1): cluster = Cluster(size: numbers[0], settings: settings)
         case ("nodes", 2): cluster = cluster(size: numbers[0], entriesPerAppend: numbers[1])
+        case ("voters", 2):
+            cluster = Cluster(size: numbers[1], voters: numbers[0], settings: settings)
         case ("stand", 1): cluster.stand(numbers[0])
         case ("lead", 1): cluster.elect(numbers[0], stopping: true)
         case ("elect", 1): cluster.elect(numbers[0])
         case ("tick", 1): cluster.tick(numbers[0])
         case ("advance", 1): cluster.advance(milliseconds: UInt64(numbers[0]))
         case ("run", 1): cluster.run(milliseconds: UInt64(numbers[0]))
-        case ("propose", 1): cluster.propose(numbers[0])
-        case ("propose", 2): cluster.propose(numbers[0], byteCount: numbers[1])
+        case ("propose", 1...2):
+            guard cluster[numbers[0]].core.role == .leader else { return ["refused: not leading"] }
+            cluster.propose(numbers[0], byteCount: numbers.count == 2 ? numbers[1] : 100)
         case ("sync", 1): cluster.sync(numbers[0])
         case ("sync", 2): cluster.sync(numbers[0], count: numbers[1])
         case ("crash", 1): cluster.crash(numbers[0])
@@ -101,6 +110,16 @@ struct Scenario {
         case ("read", 1): return cluster.read(numbers[0]) == nil ? ["refused"] : []
         case ("transfer", 2):
             return cluster.transfer(numbers[0], to: numbers[1]).map { ["refused: \($0)"] } ?? []
+        case ("add", 2): return change(numbers[0]) { $0.adding(NodeID(UInt32(numbers[1]))) }
+        case ("promote", 2):
+            let id = NodeID(UInt32(numbers[1]))
+            return change(numbers[0]) { $0.hasVoter(id) ? $0 : $0.promoting(id) }
+        case ("remove", 2):
+            return change(numbers[0]) { $0.removing(NodeID(UInt32(numbers[1]))) }
+        case ("retire", 1): cluster.nodes[numbers[0] - 1].core.retire()
+        case ("distrust", 2):
+            cluster.nodes[numbers[0] - 1].core.distrust(NodeID(UInt32(numbers[1])))
+        case ("members", 0): return cluster.nodes.map(\.membersDescription)
         case ("network", 0): return cluster.network.map(\.description)
         case ("log", 1): return [cluster[numbers[0]].logDescription]
         case ("status", 0): return cluster.nodes.map(\.statusDescription)
@@ -133,10 +152,16 @@ struct Scenario {
             return dropped.map { "dropped \($0)" }
         case "cut":
             cluster.cutLinks.append(
-                (cluster.voters[link.from - 1], cluster.voters[link.to - 1]))
+                (cluster.members[link.from - 1], cluster.members[link.to - 1]))
         default: return nil
         }
         return []
+    }
+
+    private mutating func change(
+        _ id: Int, _ edit: (Configuration) -> Configuration
+    ) -> [String] {
+        cluster.change(id, edit).map { ["refused: \($0)"] } ?? []
     }
 
     private func cluster(size: Int, entriesPerAppend: Int) -> Cluster {
@@ -224,6 +249,14 @@ extension ClusterNode {
         guard base.index > .zero || !entries.isEmpty else { return "empty" }
         let prefix = base.index > .zero ? ["archived through \(base):"] : []
         return (prefix + entries).joined(separator: " ")
+    }
+
+    var membersDescription: String {
+        let configuration = core.configuration
+        func list(_ ids: [NodeID]) -> String { ids.map { " \($0)" }.joined() }
+        let learners = configuration.learners
+        return "\(core.id) knows voters\(list(configuration.voters))"
+            + (learners.isEmpty ? "" : ", learners\(list(learners))")
     }
 
     var statusDescription: String {

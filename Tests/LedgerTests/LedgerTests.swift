@@ -104,7 +104,7 @@ import Testing
     }
 
     @Test(arguments: [
-        EntryKind.membership, .checkpoint, .upgrade,
+        EntryKind.checkpoint, .upgrade,
     ])
     func `a kind that these apply rules do not know stops the node`(kind: EntryKind) throws {
         let (ledger, start) = try TestLog.begin()

@@ -161,12 +161,25 @@ import Testing
     }
 
     @Test func `a refusal carries its reason, and damage is no crash`() {
-        let payload = Sample.written { HandshakeRefusal.append("another cluster", to: &$0) }
-        let reason = HandshakeRefusal.reason(0..<payload.count, payload.span)
-        #expect(reason == "another cluster")
-        for count in 0..<payload.count {
-            let reason = HandshakeRefusal.reason(0..<count, payload.span)
-            #expect(reason == "no reason that can be read")
+        for code in HandshakeRefusal.Code.allCases {
+            let refusal = HandshakeRefusal(code, "another cluster")
+            let payload = Sample.written { refusal.append(to: &$0) }
+            #expect(HandshakeRefusal(0..<payload.count, payload.span) == refusal)
+            for count in 0..<(payload.count - 1) {
+                let read = HandshakeRefusal(0..<count, payload.span)
+                #expect(read == HandshakeRefusal(.other, "no reason that can be read"))
+            }
+        }
+    }
+
+    @Test func `a node says in its hello what it has on disk`() throws {
+        let claim = Handshake.Claim(
+            term: Term(7), last: LogPosition(term: Term(6), index: LogIndex(99)))
+        let hello = mine.claiming(claim)
+        let payload = Sample.written { hello.append(to: &$0) }
+        #expect(try Handshake(0..<payload.count, payload.span) == hello)
+        #expect(throws: ByteDefect.self) {
+            try Handshake(0..<(payload.count - 1), payload.span)
         }
     }
 }

@@ -19,7 +19,8 @@ from wire import ask, bearer, equal, holds
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-BINARY = os.path.join(ROOT, ".build", "release", "daybook")
+BINARY = os.environ.get(
+    "DAYBOOK_TEST_BINARY", os.path.join(ROOT, ".build", "release", "daybook"))
 FILES = os.path.join(HERE, "data")
 # The lowest port; each script takes a range of its own above it.
 PORTS = int(os.environ.get("DAYBOOK_TEST_PORTS", "7600"))

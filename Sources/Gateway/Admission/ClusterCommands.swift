@@ -15,6 +15,46 @@ extension GatewayCore {
         return .cluster(.transfer(to: try node(bytes)), author: credential.id)
     }
 
+    /// `{"node":4,"address":"host:port"}`, or the node alone where it is a member.
+    mutating func admitMemberChange(
+        _ route: Route, _ credential: Credential, _ body: Range<Int>, _ bytes: Span<UInt8>
+    ) throws(Refusal) -> Admission {
+        try requireAdministrator(credential)
+        try set.read(bytes, body: body, query: nil)
+        let node = try node(bytes)
+        let change: MemberChange =
+            switch route.action {
+            case .addMember: .add(node, address: try address())
+            case .promoteMember: .promote(node)
+            default: .remove(node)
+            }
+        return .cluster(.change(change), author: credential.id)
+    }
+
+    /// The parameter `address`, as far as it can be judged without trying it.
+    private func address() throws(Refusal) -> String {
+        let detail = "HOST:PORT, where the other members and the gateways reach the node"
+        switch set[.address] {
+        case .absent: throw Refusal.judging([ParameterFault("address", .missing, detail)])
+        case .value: break
+        case .text(let range):
+            guard range.count <= Limits.shortStringBytes else {
+                throw Refusal.judging([
+                    ParameterFault(
+                        "address", .tooLong, "\(Limits.shortStringBytes) bytes at most")
+                ])
+            }
+            let text = String(decoding: set.text[range], as: UTF8.self)
+            let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+            guard let port = parts.last.flatMap({ UInt16($0) }), port > 0, parts.count >= 2,
+                !parts[0].isEmpty,
+                text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: ",") })
+            else { break }
+            return text
+        }
+        throw Refusal.judging([ParameterFault("address", .wrongType, detail)])
+    }
+
     /// `piece` of the files of node `node`, for a backup.
     func admitFiles(
         _ credential: Credential, _ query: QueryParameters

@@ -49,6 +49,11 @@ extension GatewayCore {
             try requireAdministrator(credential)
             return .cluster(.seal, author: credential.id)
         case .clusterFiles: return try admitFiles(credential, query)
+        case .indexMembers:
+            try requireAdministrator(credential)
+            return .cluster(.members, author: credential.id)
+        case .addMember, .promoteMember, .removeMember:
+            return try admitMemberChange(route, credential, body, bytes)
         case .compact, .indexHolds, .addHold, .removeHold, .eraseNative:
             let request = requestIdentity(head, bytes, credential, Entropy(entropy()))
             return try admitRetention(route, query, head, body, bytes, credential, request)

@@ -5,7 +5,8 @@ package enum ParameterName: UInt8, CaseIterable, Sendable {
     case applicationView, application, sessionView, expectedRevision, revision, name, kind
     case permissions, id, node, reason, policy, dryRun, from, email, password, redirectURL, view
     case rememberMe, firstName, lastName, phone, companyName, records, roles, slug, service
-    case route, searchTerm, searchAttributes, filters, count, pageSize, pageNumber, pageAfter
+    case route, address, searchTerm, searchAttributes, filters, count, pageSize, pageNumber,
+        pageAfter
     case sortBy, sortOrder
 
     /// The name on the wire.
@@ -17,7 +18,7 @@ package enum ParameterName: UInt8, CaseIterable, Sendable {
         "expected_revision", "revision", "name", "kind", "permissions", "id", "node", "reason",
         "policy", "dry_run", "from", "email", "password", "redirect_url", "view", "remember_me",
         "first_name", "last_name", "phone", "company_name", "records", "roles", "slug", "service",
-        "route", "search.term", "search.attributes", "filters", "count", "page.size",
+        "route", "address", "search.term", "search.attributes", "filters", "count", "page.size",
         "page.number", "page.after", "sort.by", "sort.order",
     ]
 }

@@ -27,6 +27,7 @@ extension GatewayCore {
                 status: 200, contentType: "application/json; charset=utf-8", body: body)
         case .estimate(let estimate): return answer(estimate)
         case .holds(let page): return answer(page)
+        case .members(let report): return answer(report, wasSo: wasSo)
         case .refused(.notAllowed, let detail):
             return refuse(
                 Refusal(.permissionDenied, detail), on: .native, requestID: requestID)
@@ -67,6 +68,10 @@ extension GatewayCore {
         case .lagging: "member-lags"
         case .abandoned: "transfer-abandoned"
         case .damaged: "damaged"
+        case .alreadyMember: "already-member"
+        case .lastVoter: "last-voter"
+        case .losesQuorum: "would-lose-quorum"
+        case .full: "too-many-members"
         }
     }
 }

@@ -45,7 +45,7 @@ package enum ClusterStatus {
         to output: inout [UInt8]
     ) {
         let status = node.status
-        let durable = leader?.members.first { $0.id == node.id }?.durable
+        let member = leader?.members.first { $0.id == node.id }
         var object = JSONObjectWriter(to: &output)
         object.member("id", UInt64(node.id.value), to: &output)
         object.member("address", address, to: &output)
@@ -58,7 +58,9 @@ package enum ClusterStatus {
         object.member("next_sequence", status?.nextSequence.value ?? 0, to: &output)
         object.member("log_bytes", status?.logBytes ?? 0, to: &output)
         append(status?.storage ?? StorageStatus(), &object, to: &output)
-        if let leader, let durable {
+        if let leader, let member {
+            MemberAnswer.append(member, &object, to: &output)
+            let durable = member.durable
             let lag = leader.lastIndex.value - min(durable.value, leader.lastIndex.value)
             object.member("lag_entries", lag, to: &output)
         }

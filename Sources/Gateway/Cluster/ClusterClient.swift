@@ -214,6 +214,16 @@ package struct ClusterClient {
         failFetches(from: id)
     }
 
+    /// The cluster's members are these. What was sent to others may have been done.
+    package mutating func follow(_ members: [NodeID]) {
+        for node in nodes where !members.contains(node.id) { lost(node.id) }
+        nodes.removeAll { !members.contains($0.id) }
+        for id in members where !nodes.contains(where: { $0.id == id }) {
+            nodes.append(Node(id: id))
+        }
+        nodes.sort { $0.id < $1.id }
+    }
+
     package mutating func heard(_ status: NodeStatus) {
         update(status.node) {
             $0.status = status

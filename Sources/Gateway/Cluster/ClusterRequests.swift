@@ -36,7 +36,7 @@ extension ClusterClient {
             if reply.outcome == .unknown { requests[place].mayBeBegun = true }
             requests[place].node = nil
             update(node) { $0.isRefusing = true }
-        case .leads, .estimate, .holds, .sealed, .refused:
+        case .leads, .estimate, .holds, .sealed, .members, .refused:
             let request = requests.remove(at: place)
             deliveries.append(
                 .cluster(request.exchange, reply.outcome, wasSo: !request.mayBeBegun))

@@ -7,6 +7,7 @@ package enum RouteAction: Sendable {
     case createToken, indexTokens, revokeToken
     case appendEvents, replayEvents, nativeEvent
     case cluster, transfer, seal, clusterFiles, live, ready, metrics
+    case indexMembers, addMember, promoteMember, removeMember
     case eraseEvent, compact, indexHolds, addHold, removeHold, eraseNative
     case indexEvents
     case createSession, readSession, deleteSession, indexSessions, registerClient
@@ -166,6 +167,17 @@ package enum RouteTable {
             .transfer, [.post], "/v1/cluster/transfer", form: .parameters,
             permission: ("cluster", "transfer")),
         native(.seal, [.post], "/v1/cluster/seal", permission: ("cluster", "backup")),
+        native(
+            .indexMembers, [.get, .head], "/v1/cluster/members", permission: ("members", "index")),
+        native(
+            .addMember, [.post], "/v1/cluster/members", form: .parameters,
+            permission: ("members", "create")),
+        native(
+            .promoteMember, [.post], "/v1/cluster/members/promote", form: .parameters,
+            permission: ("members", "promote")),
+        native(
+            .removeMember, [.post], "/v1/cluster/members/remove", form: .parameters,
+            permission: ("members", "delete")),
         native(.clusterFiles, [.get], "/v1/cluster/files", permission: ("cluster", "backup")),
         native(
             .compact, [.post], "/v1/compactions", form: .parameters,

@@ -363,7 +363,7 @@ extension GatewayServer {
     private func clusterAnswer() -> Answer {
         var body: [UInt8] = []
         var addresses: [NodeID: String] = [:]
-        for member in configuration.members { addresses[member.id] = member.address }
+        for link in links { addresses[link.peer] = link.address }
         ClusterStatus.append(
             cluster.nodes, addresses: addresses, clusterID: configuration.clusterID,
             version: configuration.version, to: &body)

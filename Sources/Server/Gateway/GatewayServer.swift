@@ -12,6 +12,8 @@ package struct GatewayConfiguration: Sendable {
     package var listen: String
     package var clusterID: Identifier
     package var members: [Member]
+    /// Nodes that are reached at another address from here than the log says.
+    package var addresses: [Member] = []
     package var settings = GatewaySettings()
     package var times = TimeReading()
     package var version: String
@@ -58,6 +60,8 @@ package final class GatewayServer {
     var cluster: ClusterClient
     var metrics = GatewayMetrics()
     var links: [OutboundLink] = []
+    /// The term and entry of the members that `links` are of.
+    var membersAsOf = (term: Term.zero, entry: LogIndex.zero)
     var slots: [ClientConnection?] = []
     var freeSlots: [Int] = []
     var slotOfToken: [UInt64: Int] = [:]

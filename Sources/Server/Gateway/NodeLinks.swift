@@ -86,7 +86,7 @@ extension GatewayServer {
             cluster.opened(link.peer)
             log.write(.info, "linked", [("node", "\(link.peer)")])
         case .refusal:
-            note(HandshakeRefusal.reason(payload, bytes.span), link)
+            note(HandshakeRefusal(payload, bytes.span).reason, link)
             return false
         case .status:
             let status = try NodeStatus(payload, bytes.span)
@@ -94,7 +94,10 @@ extension GatewayServer {
             cluster.heard(status)
             note(status, now: now)
             if cluster.leader != leader { core.reportUsesAgain() }
-            if status.serves { adoptDirectory(of: link) }
+            if status.serves {
+                adoptDirectory(of: link)
+                follow(status)
+            }
         case .directory:
             var cursor = ByteCursor(payload)
             do throws(ByteDefect) {
@@ -138,6 +141,34 @@ extension GatewayServer {
         if core.directory.map({ $0.version < directory.version }) ?? true {
             core.directory = directory
         }
+    }
+
+    /// Keeps links to the members that a leader names, and to no others.
+    private func follow(_ status: NodeStatus) {
+        let asOf = (term: status.term, entry: status.membersIndex)
+        guard asOf > membersAsOf, !links.contains(where: \.isAdopted) else { return }
+        let isNew = asOf.entry != membersAsOf.entry
+        membersAsOf = asOf
+        guard isNew else { return }
+        let members = status.members.map { member in
+            configuration.addresses.first { $0.id == member.id }
+                ?? Member(id: member.id, address: member.address)
+        }
+        let isGone = { (link: OutboundLink) in
+            !members.contains { $0.id == link.peer && $0.address == link.address }
+        }
+        for link in links where isGone(link) {
+            link.anyConnection?.close(poller)
+            cluster.lost(link.peer)
+            log.write(
+                .info, "no member any more",
+                [("node", "\(link.peer)"), ("address", link.address)])
+        }
+        links.removeAll(where: isGone)
+        for member in members where !links.contains(where: { $0.peer == member.id }) {
+            links.append(OutboundLink(peer: member.id, address: member.address))
+        }
+        cluster.follow(members.map(\.id))
     }
 
     /// Carries out a change that a node has applied, unless another node told of it before. False

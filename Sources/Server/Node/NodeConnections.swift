@@ -14,6 +14,8 @@ final class AcceptedConnection {
 
     let connection: FrameConnection
     var role = Role.unknown
+    /// What a peer said of itself.
+    var hello: Handshake?
 
     init(_ connection: FrameConnection) { self.connection = connection }
 }
@@ -87,8 +89,8 @@ extension NodeServer {
                     guard kind == .hello, greet(found, payload, now: now) else { return false }
                 case .peer(let peer):
                     replica.receive(
-                        kind, payload, in: connection.frames.bytes.span, from: peer, now: now,
-                        into: &outcome)
+                        kind, payload, in: connection.frames.bytes.span, from: peer,
+                        disk: found.hello?.incarnation ?? .unknown, now: now, into: &outcome)
                 case .client(let id):
                     try takeClientFrame(
                         kind, payload, connection.frames.bytes.span, from: id, now: now)
@@ -135,18 +137,12 @@ extension NodeServer {
             log.write(.warning, "refused a connection", [("from", name), ("why", "no handshake")])
             return false
         }
-        var objection = handshake.objection(to: hello)
-        if objection == nil, hello.role == .node, let node = hello.node,
-            !replica.members.contains(where: { $0.id == node })
-        {
-            objection = "node \(node) is no member"
-        }
-        if let objection {
-            log.write(.warning, "refused a connection", [("from", name), ("why", objection)])
-            connection.queue { output in
-                Frame.append(.refusal, to: &output) { HandshakeRefusal.append(objection, to: &$0) }
-            }
-            _ = connection.flush(poller)
+        let refusal =
+            handshake.objection(to: hello).map { HandshakeRefusal(.other, $0) }
+            ?? replica.objection(to: hello)
+        if let refusal {
+            noteRefused(refusal, from: name)
+            say(refusal, on: connection)
             return false
         }
         connection.frames.payloadLimit = Frame.payloadBytes
@@ -158,12 +154,61 @@ extension NodeServer {
         case .node:
             guard let node = hello.node else { return false }
             found.role = .peer(node)
+            found.hello = hello
         case .gateway:
             let id = ClientID(connection.token)
             found.role = .client(id)
             replica.clientConnected(id, now: now, into: &outcome)
         }
         return true
+    }
+
+    private func say(_ refusal: HandshakeRefusal, on connection: FrameConnection) {
+        connection.queue { output in
+            Frame.append(.refusal, to: &output) { refusal.append(to: &$0) }
+        }
+        _ = connection.flush(poller)
+    }
+
+    /// A node that is refused tries again every second: it is said once.
+    private func noteRefused(_ refusal: HandshakeRefusal, from name: String) {
+        let host = String(name.split(separator: ":").first ?? "")
+        let known = host + refusal.reason
+        guard !refusals.contains(known) else { return }
+        if refusals.count == Self.refusalLimit { refusals.removeFirst() }
+        refusals.append(known)
+        log.write(
+            .warning, "refused a connection", [("from", name), ("why", refusal.reason)])
+    }
+
+    // MARK: Members
+
+    /// Opens and closes links as members come and go, and lets go of peers that are none any more.
+    func followMembers(now: Instant) {
+        let version = replica.membersVersion
+        guard version != linkedVersion || replica.serves != linkedServing else { return }
+        (linkedVersion, linkedServing) = (version, replica.serves)
+        let own = handshake.node
+        let members = replica.members.filter { $0.id != own }
+        for link in links
+        where !members.contains(where: { $0.id == link.peer && $0.address == link.address }) {
+            link.anyConnection?.close(poller)
+            log.write(.info, "unlinked", [("peer", "\(link.peer)"), ("address", link.address)])
+        }
+        links.removeAll { link in
+            !members.contains { $0.id == link.peer && $0.address == link.address }
+        }
+        for member in members where !links.contains(where: { $0.peer == member.id }) {
+            links.append(OutboundLink(peer: member.id, address: member.address))
+        }
+        links.sort { $0.peer < $1.peer }
+        for (token, found) in accepted {
+            guard let hello = found.hello, let refusal = replica.memberObjection(to: hello) else {
+                continue
+            }
+            say(refusal, on: found.connection)
+            drop(token, now: now)
+        }
     }
 
     /// Closes the connection with `token`.
@@ -196,7 +241,8 @@ extension NodeServer {
         switch link.state {
         case .waiting: break
         case .connecting(let connection):
-            if !link.greet(connection, handshake, poller) { drop(event.token, now: now) }
+            let hello = handshake.claiming(replica.claim)
+            if !link.greet(connection, hello, poller) { drop(event.token, now: now) }
         case .greeting(let connection), .open(let connection):
             if event.isWritable, !connection.flush(poller) {
                 return drop(event.token, now: now)
@@ -217,17 +263,29 @@ extension NodeServer {
                 switch kind {
                 case .welcome:
                     let welcome = try Handshake(payload, connection.frames.bytes.span)
-                    if let why = link.objection(to: welcome, handshake) {
+                    let why =
+                        link.objection(to: welcome, handshake)
+                        ?? replica.memberObjection(to: welcome)?.reason
+                    if let why {
                         noteRefusal(link, why)
                         return false
                     }
                     link.opened(connection)
+                    link.welcome = welcome
+                    replica.greeted(by: welcome)
                     log.write(.info, "linked", [("peer", "\(link.peer)")])
                 case .refusal:
                     let bytes = connection.frames.bytes
-                    noteRefusal(link, HandshakeRefusal.reason(payload, bytes.span))
+                    let refusal = HandshakeRefusal(payload, bytes.span)
+                    noteRefusal(link, refusal.reason)
+                    replica.refused(by: link.peer, refusal, into: &outcome)
                     return false
-                default: return false
+                default:
+                    // The peer does not know this node's address yet, and says here what it has to.
+                    guard let welcome = link.welcome else { return false }
+                    replica.receive(
+                        kind, payload, in: connection.frames.bytes.span, from: link.peer,
+                        disk: welcome.incarnation, now: now, into: &outcome)
                 }
             }
             connection.frames.compact()

@@ -22,15 +22,19 @@ package enum NodeDirectory {
         }
     }
 
-    /// Makes the directory of a founding member: identity, and a log that holds the genesis entry.
+    /// Makes the directory of a member: identity, and a log that holds the genesis entry. One that is
+    /// `joining` gets the rest of its log from the cluster, once that has added it; others found it.
     ///
     /// May be run again when it was cut short. Durable on return.
     package static func found(
-        _ path: String, genesis entry: Entry, node: NodeID, incarnation: Identifier
+        _ path: String, genesis entry: Entry, node: NodeID, incarnation: Identifier,
+        joining: Bool = false
     ) throws {
         let genesis = try Genesis(entry)
-        guard genesis.members.contains(where: { $0.id == node }) else {
-            throw NodeFailure("node \(node) is not among the members of the genesis")
+        guard joining || genesis.members.contains(where: { $0.id == node }) else {
+            throw NodeFailure(
+                "node \(node) is not among the founders that the genesis names: with --join it "
+                    + "becomes a member of a cluster that is there")
         }
         try SmallFile.createDirectory(path)
         let lock = try SmallFile.lock(path + "/lock")

@@ -53,6 +53,12 @@ package final class NodeServer {
     var replica: Replica
     var outcome = ReplicaOutcome()
     var links: [OutboundLink] = []
+    /// As of when `links` are those of the members.
+    var linkedVersion: UInt64?
+    var linkedServing = false
+    /// Whom this node has refused with what, so that it is said once.
+    var refusals: [String] = []
+    static let refusalLimit = 64
     /// Connections that others opened, by token.
     var accepted: [UInt64: AcceptedConnection] = [:]
     var nextToken: UInt64 = 16
@@ -120,13 +126,11 @@ package final class NodeServer {
         } else {
             guard let address = configuration.listen ?? own?.address else {
                 throw NodeFailure(
-                    "node \(recovered.identity.nodeID) is no member, and no --listen is given")
+                    "node \(recovered.identity.nodeID) is no member as far as its log knows, and "
+                        + "no --listen HOST:PORT is given")
             }
             listener = try Listener(address)
             log.write(.info, "listens", [("address", address)])
-        }
-        links = replica.members.filter { $0.id != recovered.identity.nodeID }.map {
-            OutboundLink(peer: $0.id, address: $0.address)
         }
         try watchAll()
     }
@@ -175,6 +179,7 @@ package final class NodeServer {
             inbox.take(into: &messages)
             for message in messages { try take(message, now: turn) }
             listener?.resume(poller, token: Self.listenToken, now: turn)
+            followMembers(now: turn)
             openLinks(now: turn)
             replica.endTurn(now: turn, wall: Self.wall, into: &outcome)
             wantsTurn = outcome.wantsTurn
@@ -266,14 +271,23 @@ package final class NodeServer {
     private func send(_ bytes: [UInt8], to destination: Destination, now: Instant) {
         switch destination {
         case .peer(let peer):
-            guard let link = links.first(where: { $0.peer == peer }),
-                let connection = link.connection,
+            guard let connection = connection(to: peer),
                 connection.pendingBytes <= OutboundLink.queueBytes
             else { return }
             send(bytes, on: connection)
         case .client(let id):
             if let connection = client(id, now: now) { send(bytes, on: connection) }
         }
+    }
+
+    /// The own link to a member; to a node that this log does not name yet, the connection that it
+    /// opened.
+    private func connection(to peer: NodeID) -> FrameConnection? {
+        if let link = links.first(where: { $0.peer == peer }) { return link.connection }
+        for found in accepted.values {
+            if case .peer(let other) = found.role, other == peer { return found.connection }
+        }
+        return nil
     }
 
     func send(_ bytes: [UInt8], on connection: FrameConnection) {
@@ -340,6 +354,15 @@ package final class NodeServer {
         case .diskLow(false, let free):
             log.write(.info, "there is room again", [("free_bytes", "\(free)")])
         case .sealed(let index): log.write(.info, "sealed a segment", [("entry", "\(index)")])
+        case .membersChange(let index):
+            let rows = replica.memberRows.map { "\($0.id):\($0.role)" }
+            log.write(
+                .info, "changes the members",
+                [("entry", "\(index)"), ("members", rows.joined(separator: " "))])
+        case .retired(let peer, let reason):
+            log.write(
+                .error, "stands for no election: a leader does not take this node for a member",
+                [("leader", "\(peer)"), ("why", reason)])
         case .peerRefused(let peer, let reason):
             log.write(.warning, "refused a frame", [("peer", "\(peer)"), ("why", reason)])
         }

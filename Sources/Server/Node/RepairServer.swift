@@ -17,7 +17,7 @@ final class RepairServer {
     private let inbox: Mailbox<Bool>
     private let handshake: Handshake
     private let listener: Listener
-    private let members: [Member]
+    private let members: [Membership.Row]
     private var repair: TailRepair<DirectoryDisk>
     private var outcome = RepairOutcome()
     private var links: [OutboundLink] = []
@@ -47,7 +47,8 @@ final class RepairServer {
             role: .node, clusterID: identity.clusterID, node: identity.nodeID,
             incarnation: identity.incarnation)
         repair = TailRepair(
-            remains: remains, disk: disk, voters: members.map(\.id), seed: RandomBytes.makeSeed())
+            remains: remains, disk: disk,
+            voters: members.filter { $0.role == .voter }.map(\.id), seed: RandomBytes.makeSeed())
         listener = try Listener(address)
         links = members.filter { $0.id != identity.nodeID }.map {
             OutboundLink(peer: $0.id, address: $0.address)
@@ -203,7 +204,7 @@ final class RepairServer {
         guard objection == nil, let node = hello.node else {
             connection.queue { output in
                 Frame.append(.refusal, to: &output) {
-                    HandshakeRefusal.append(objection ?? "a node without an id", to: &$0)
+                    HandshakeRefusal(.other, objection ?? "a node without an id").append(to: &$0)
                 }
             }
             _ = connection.flush(poller)

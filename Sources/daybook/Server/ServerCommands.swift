@@ -53,15 +53,19 @@ enum ServerCommands {
 
     private static func initializeNode(_ arguments: Arguments) throws {
         let (entry, genesis) = try Founding.readGenesis(try required(arguments, "genesis"))
-        guard let number = UInt32(try required(arguments, "node")) else {
-            throw NodeFailure("--node takes a number")
+        guard let number = UInt32(try required(arguments, "node")), number > 0 else {
+            throw NodeFailure("--node takes a number, from 1")
         }
+        let isJoining = arguments.isSet("join")
         let directory = try required(arguments, "data")
         try NodeDirectory.found(
             directory, genesis: entry, node: NodeID(number),
-            incarnation: Founding.makeIdentifier())
+            incarnation: Founding.makeIdentifier(), joining: isJoining)
         StandardStream.output.write(
-            "node \(number) of cluster \(genesis.clusterID): \(directory)\n")
+            "node \(number) of cluster \(genesis.clusterID): \(directory)\n"
+                + (isJoining
+                    ? "next: daybook member add \(number) --address HOST:PORT, and\n"
+                        + "      daybook node --data \(directory) --listen HOST:PORT\n" : ""))
     }
 
     // MARK: node
@@ -123,22 +127,27 @@ enum ServerCommands {
 
     private static func runGateway(_ arguments: Arguments) throws {
         let (_, genesis) = try Founding.readGenesis(try required(arguments, "genesis"))
-        var members = genesis.members
-        if let text = arguments.value("nodes") {
-            let addresses = text.split(separator: ",").map(String.init)
-            guard addresses.count == members.count else {
-                throw NodeFailure(
-                    "--nodes names \(addresses.count) addresses for \(members.count) members")
-            }
-            members = zip(members, addresses).map { Member(id: $0.id, address: $1) }
-        }
-        let configuration = try gatewayConfiguration(
-            arguments, clusterID: genesis.clusterID, members: members)
+        let given = try arguments.value("nodes").map { try nodes($0, of: genesis) }
+        var configuration = try gatewayConfiguration(
+            arguments, clusterID: genesis.clusterID, members: given ?? genesis.members)
+        configuration.addresses = given ?? []
         _ = try Process.raiseDescriptorLimit()
         let signals = try Signals.Watch()
         let server = try GatewayServer(configuration)
         try signals.stop(server.stopper)
         try server.run()
+    }
+
+    /// Reads `ID=HOST:PORT,…`, any members, or the addresses of all founders in the order of their ids.
+    private static func nodes(_ text: String, of genesis: Genesis) throws -> [Member] {
+        guard !text.contains("=") else { return try Founding.members(text) }
+        let addresses = text.split(separator: ",").map(String.init)
+        guard addresses.count == genesis.members.count else {
+            throw NodeFailure(
+                "--nodes names \(addresses.count) addresses for \(genesis.members.count) founders; "
+                    + "write ID=HOST:PORT,… to name other members")
+        }
+        return zip(genesis.members, addresses).map { Member(id: $0.id, address: $1) }
     }
 
     private static func gatewayConfiguration(
