@@ -157,25 +157,35 @@ enum Invocation {
             }
             place += 1
         }
+        self = try Self.judge(
+            range, seed, files, changes, traces: traces, shrinks: shrinks, cutsEverywhere)
+    }
+
+    /// What all words together ask for.
+    private static func judge(
+        _ range: SeedRange, _ seed: UInt64?, _ files: [String]?, _ changes: RunChanges,
+        traces: Bool,
+        shrinks: Bool, _ cutsEverywhere: Bool
+    ) throws(UsageFault) -> Invocation {
         guard (1...64).contains(range.jobs) else { throw UsageFault(text: "--jobs is 1 to 64") }
         if let files {
             guard !files.isEmpty, seed == nil else {
                 throw UsageFault(text: "--merge needs files that --json wrote, and nothing else")
             }
-            self = .merge(
+            return .merge(
                 files: files, printsCoverage: range.printsCoverage, printsJSON: range.printsJSON)
         } else if let seed, shrinks {
-            self = .shrink(seed: seed, bug: range.bug)
+            return .shrink(seed: seed, bug: range.bug)
         } else if let seed {
             guard range.count == nil, range.hours == nil else {
                 throw UsageFault(text: "a seed, or --seeds, or --hours")
             }
-            self = .one(seed: seed, bug: range.bug, changes: changes, traces: traces)
+            return .one(seed: seed, bug: range.bug, changes: changes, traces: traces)
         } else {
             guard range.count != nil || range.hours != nil else {
                 throw UsageFault(text: "a seed, --seeds or --hours is missing")
             }
-            self = cutsEverywhere ? .crashPoints(range) : .many(range)
+            return cutsEverywhere ? .crashPoints(range) : .many(range)
         }
     }
 
