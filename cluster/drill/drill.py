@@ -14,7 +14,8 @@ import traceback
 HERE = os.path.dirname(os.path.realpath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 SCENARIOS = os.path.join(ROOT, "cluster", "scenarios")
-sys.path.insert(0, os.path.join(ROOT, "Tests", "cluster"))
+# Behind this folder, whose names come first.
+sys.path.append(os.path.join(ROOT, "Tests", "cluster"))
 
 # pylint: disable=wrong-import-position
 import faults  # noqa: E402
