@@ -110,7 +110,7 @@ def peer_serial(connection):
     return connection.sock.getpeercert()["serialNumber"]
 
 
-def check_web(suite, place, gateway):
+def check_web(suite, place):
     with suite.check("events are posted over HTTPS, on one connection and on many"):
         connection = place.https()
         for number in range(20):
@@ -153,6 +153,9 @@ def check_web(suite, place, gateway):
         connection.request("GET", "/v1/events", headers={"Authorization": f"Bearer {place.token}"})
         rows = connection.getresponse().read().splitlines()
         holds(len(rows) >= 3030, f"{len(rows)} rows")
+
+
+def check_strangers(suite, place):
     with suite.check("plain HTTP, garbage and half a handshake at the HTTPS port harm nobody"):
         for content in (b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n", b"\x16\x03\x01\x40\x00" * 9,
                         os.urandom(4000), b"\x16\x03\x01"):
@@ -174,6 +177,9 @@ def check_web(suite, place, gateway):
             ["curl", "-sS", "--cacert", f"{place.tls}/ca.pem", f"{url}/health/live"],
             capture_output=True, text=True, timeout=30, check=False)
         equal(curl.returncode, 0, curl.stderr)
+
+
+def check_renewal(suite, place, gateway):
     with suite.check("SIGHUP gives new connections the new certificate, and drops none"):
         old = place.https()
         post(old, place, 103)
@@ -270,7 +276,9 @@ def main():
                 nodes[node] = place.node(node)
             gateway = stack.enter_context(place.gateway())
             until(lambda: is_ready(place), 30, "the gateway is ready")
-            check_web(suite, place, gateway)
+            check_web(suite, place)
+            check_strangers(suite, place)
+            check_renewal(suite, place, gateway)
             check_peers(suite, place, nodes)
         check_refusals(suite, place)
     finally:
