@@ -59,11 +59,11 @@ package final class GatewayServer {
     let listener: Listener
     let handshake: Handshake
     let inbox: Mailbox<Message>
-    /// For connections to come; nil for plain HTTP.
-    private var web: TLSContext?
     let passwords: PasswordThreads
     /// Passwords that are hashed or wait for it.
     var passwordsAtWork = 0
+    /// For connections to come; nil for plain HTTP.
+    private var web: TLSContext?
     var core: GatewayCore
     var cluster: ClusterClient
     var metrics = GatewayMetrics()
