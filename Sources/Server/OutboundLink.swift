@@ -87,10 +87,12 @@ final class OutboundLink {
         }
     }
 
-    /// Begins to connect; backs off when that fails at once.
+    /// Begins to connect; backs off when that fails at once, or may not be tried.
     func connect(token: @autoclosure () -> UInt64, poller: Poller, now: Instant) {
         attemptedAt = now
         do {
+            // A member that was added later may be on another host.
+            try security.check(address)
             let socket = try security.connecting(
                 try StreamSocket.connect(to: try SocketAddress(address)))
             state = .connecting(

@@ -144,6 +144,8 @@ struct ClusterCommandTests {
         #expect(cluster.turn().map(\.node) == [1])
         cluster.client.follow([NodeID(2), NodeID(4)])
         #expect(cluster.client.nodes.map(\.id) == [NodeID(2), NodeID(4)])
+        #expect(cluster.turn().isEmpty, "nobody leads yet")
+        cluster.client.opened(NodeID(4))
         cluster.lead(4, term: 2)
         #expect(cluster.turn().map(\.node) == [4])
     }
