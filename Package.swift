@@ -83,7 +83,7 @@ let package = Package(
             ]),
 
         // Drivers.
-        module("Linux", imports: ["Bytes", "CLinux", "SegmentLog"]),
+        module("Linux", imports: ["Bytes", "CLinux", "COpenSSL", "SegmentLog"]),
         module(
             "Server",
             imports: [
@@ -154,7 +154,7 @@ let package = Package(
             of: "Gateway",
             imports: ["Bytes", "Crypto", "HTTPWire", "JSON", "Ledger", "PeerWire", "Records"],
             resources: [.copy("Data")]),
-        tests(of: "Linux", imports: ["Bytes", "SegmentLog"]),
+        tests(of: "Linux", imports: ["Bytes", "Crypto", "SegmentLog"]),
         tests(of: "ModelCheck", imports: ["BugZoo", "Consensus", "Records"]),
         tests(
             of: "Simulation",
