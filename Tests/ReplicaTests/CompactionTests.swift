@@ -201,12 +201,16 @@ struct CompactionTests {
     }
 
     @Test func `what a takeover left, and state tables of old SEALs, go when a run ends`() throws {
-        var node = try leader(events: [("a", 1), ("a", 2)])
+        let founded = try ScriptedNode(members: 1)
         let left = [
             "00000000000000000001.7.segment.fetched", "00000000000000000002.segment.verified",
             "00000000000000000001.state",
         ]
-        for name in left { node.disk.replace(name, with: [1, 2, 3]) }
+        for name in left { founded.disk.replace(name, with: [1, 2, 3]) }
+        var node = try ScriptedNode(on: founded.disk, settings: founded.settings)
+        #expect(node.replica.mayHoldFetched)
+        try node.lead()
+        try node.submit(1, [.init(id: "a", note: 1)])
         node.command(1, Self.latest)
         node.turn()
         try node.write()

@@ -110,7 +110,8 @@ struct MutationTests {
 
     private static func receipt(_ change: @escaping @Sendable (inout Receipt) -> Void) -> Mutation {
         { one in
-            guard var (place, _, receipt) = one.drawAppended() else { return false }
+            guard let (place, _, found) = one.drawAppended() else { return false }
+            var receipt = found
             change(&receipt)
             one.history.operations[place].answer = .receipt(receipt)
             return true
@@ -177,18 +178,19 @@ struct MutationTests {
             "a page leaves out a row",
             { one in
                 guard
-                    var (place, head, rows) = one.drawRows({ request, _, rows in
+                    let (place, head, found) = one.drawRows({ request, _, rows in
                         guard case .page = request else { return false }
                         return rows.contains { $0.kind == .whole }
                     })
                 else { return false }
                 guard
-                    let gap = rows.firstIndex(where: { row in
+                    let gap = found.firstIndex(where: { row in
                         let sequence = Int(row.sequence.value)
                         return one.log.retention.remains(
                             of: one.log.rows[sequence], at: sequence) == .whole
                     })
                 else { return false }
+                var rows = found
                 rows.remove(at: gap)
                 one.history.operations[place].answer = .rows(head, rows)
                 return true
@@ -197,8 +199,9 @@ struct MutationTests {
         (
             "a row that was read has another leaf",
             { one in
-                guard var (place, head, rows) = one.drawRows({ _, _, rows in !rows.isEmpty })
+                guard let (place, head, found) = one.drawRows({ _, _, rows in !rows.isEmpty })
                 else { return false }
+                var rows = found
                 let old = rows[0]
                 rows[0] = History.Row(
                     sequence: old.sequence, revision: old.revision, leafHash: [], kind: old.kind)
