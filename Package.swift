@@ -80,7 +80,7 @@ let package = Package(
             imports: ["Bytes", "Crypto", "HTTPWire", "JSON", "Ledger", "PeerWire", "Records"]),
 
         // Drivers.
-        module("Linux", imports: ["Bytes", "CLinux", "SegmentLog"]),
+        module("Linux", imports: ["Bytes", "CLinux", "COpenSSL", "SegmentLog"]),
         module(
             "Server",
             imports: [
@@ -147,7 +147,7 @@ let package = Package(
             of: "Gateway",
             imports: ["Bytes", "Crypto", "HTTPWire", "JSON", "Ledger", "PeerWire", "Records"],
             resources: [.copy("Data")]),
-        tests(of: "Linux", imports: ["Bytes", "SegmentLog"]),
+        tests(of: "Linux", imports: ["Bytes", "Crypto", "SegmentLog"]),
         tests(
             of: "Simulation",
             imports: ["Bytes", "Crypto", "Ledger", "PeerWire", "Records", "SegmentLog"]),

@@ -29,6 +29,17 @@ package struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
         bytes = Array(address[0..<Int(length)])
     }
 
+    /// Whether `text` is an address of this machine that no other can reach. False for what is no
+    /// address.
+    package static func isLoopback(_ text: String) -> Bool {
+        guard let bytes = try? SocketAddress(text).bytes else { return false }
+        // sockaddr_in has the address at 4, sockaddr_in6 at 8.
+        guard bytes.count >= 24 else { return bytes.count >= 8 && bytes[4] == 127 }
+        let address = bytes[8..<24]
+        return address.elementsEqual([UInt8](repeating: 0, count: 15) + [1])
+            || address.prefix(13).elementsEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 127])
+    }
+
     /// The host without brackets, and the port as it was given.
     private static func split(_ text: String) throws(AddressError) -> (String, String) {
         guard let colon = text.lastIndex(of: ":") else {

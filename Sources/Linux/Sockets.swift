@@ -47,16 +47,56 @@ package struct ListeningSocket: ~Copyable, Sendable {
     }
 }
 
-/// A connected, or connecting, non-blocking byte stream.
+/// A connected, or connecting, non-blocking byte stream, in plain bytes or by TLS.
 package struct StreamSocket: ~Copyable, Sendable {
     package let descriptor: FileDescriptor
+    private let tls: TLSSession?
 
     /// Least room that a read makes behind the bytes that are there.
     package static let leastReadBytes = 4_096
 
     package init(_ descriptor: consuming FileDescriptor) {
         self.descriptor = descriptor
+        tls = nil
     }
+
+    private init(_ descriptor: consuming FileDescriptor, _ tls: TLSSession) {
+        self.descriptor = descriptor
+        self.tls = tls
+    }
+
+    /// The same stream by TLS, as the end that accepted it.
+    package consuming func accepting(by context: TLSContext) throws(TLSFailure) -> StreamSocket {
+        try secured(by: context, accepts: true, expects: nil)
+    }
+
+    /// The same stream by TLS, as the end that connects. The certificate must be that of `name`, a
+    /// DNS name or address, where one is given.
+    package consuming func connecting(
+        by context: TLSContext, to name: String? = nil
+    ) throws(TLSFailure) -> StreamSocket {
+        try secured(by: context, accepts: false, expects: name)
+    }
+
+    private consuming func secured(
+        by context: TLSContext, accepts: Bool, expects name: String?
+    ) throws(TLSFailure) -> StreamSocket {
+        let session = try TLSSession(
+            context, descriptor: descriptor.number, accepts: accepts, expects: name)
+        return StreamSocket(descriptor, session)
+    }
+
+    /// Whether bytes were received that the poller does not tell of: read on.
+    package var hasPending: Bool { tls?.hasPending ?? false }
+
+    /// Whether a write that would block waits for the peer to say something (TLS alone).
+    package var writeAwaitsPeer: Bool { tls?.writeAwaitsPeer ?? false }
+
+    /// The common name in the peer's certificate; nil in plain bytes, and before the handshake.
+    package var certifiedName: String? { tls?.peerName }
+
+    /// Why TLS ended the connection.
+    package var tlsFailure: String? { tls?.failure }
 
     /// Begins to connect, with TCP_NODELAY. Once it is writable, `connectResult` decides.
     package static func connect(to address: SocketAddress) throws(SystemError) -> StreamSocket {
@@ -88,6 +128,7 @@ package struct StreamSocket: ~Copyable, Sendable {
     ) throws(SystemError) -> Transfer {
         precondition(limit > 0, "a read of \(limit) bytes")
         let room = min(max(bytes.capacity - bytes.count, Self.leastReadBytes, bytes.count), limit)
+        if let tls { return tls.read(into: &bytes, room: room) }
         let number = descriptor.number
         var result = 0
         bytes.append(addingCapacity: room) { output in
@@ -108,6 +149,7 @@ package struct StreamSocket: ~Copyable, Sendable {
         _ bytes: [UInt8], from offset: Int = 0
     ) throws(SystemError) -> Transfer {
         precondition(offset >= 0 && offset < bytes.count, "byte \(offset) of \(bytes.count)")
+        if let tls { return tls.write(bytes, from: offset) }
         let number = descriptor.number
         let result = unsafe bytes.withUnsafeBytes { buffer in
             let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[offset...])
@@ -128,6 +170,7 @@ package struct StreamSocket: ~Copyable, Sendable {
 
     /// Tells the peer that nothing more will be sent. A peer that is gone already is no error.
     package func shutdownWrite() throws(SystemError) {
+        tls?.endOutput()
         let result = daybook_shutdown_write(descriptor.number)
         if -result == ENOTCONN { return }
         _ = try checked(result, "shutdown")

@@ -1,14 +1,17 @@
-import Linux
+package import Linux
 import SegmentLog
 import Synchronization
 
 /// A node and a gateway in one process, joined by a socket pair: `daybook serve`.
 package enum EmbeddedServer {
     /// Runs both on this thread and one more until they are stopped, and throws what the first of
-    /// them failed with. `onStart` is told the gateway's port, and what ends the run.
+    /// them failed with. `onStart` is told the gateway's port, what ends the run, and what gives it
+    /// another certificate.
     package static func run(
         _ node: NodeConfiguration, _ gateway: GatewayConfiguration,
-        onStart: (UInt16, @escaping @Sendable () -> Void) throws -> Void
+        onStart: (
+            UInt16, @escaping @Sendable () -> Void, @escaping @Sendable (TLSContext) -> Void
+        ) throws -> Void
     ) throws {
         let gatewayServer = try GatewayServer(gateway)
         let outcome = try Mailbox<String?>(isBlocking: true)
@@ -18,7 +21,7 @@ package enum EmbeddedServer {
             try gatewayServer.adopt(gatewayEnd)
             nodeStopper = try startNode(node, nodeEnd, outcome, stopper)
         }
-        try onStart(try gatewayServer.localPort(), stopper)
+        try onStart(try gatewayServer.localPort(), stopper, gatewayServer.renewer)
         try gatewayServer.run()
         nodeStopper()
         var outcomes: [String?] = []

@@ -47,14 +47,15 @@ final class FrameConnection {
 
     /// Reads what there is, up to a bound. False when the connection is over, for whatever reason:
     /// an error of one connection is nobody else's.
-    func read() -> Bool {
+    func read(_ poller: Poller) -> Bool {
         var total = 0
-        while total < Self.turnBytes {
+        while total < Self.turnBytes || socket.hasPending {
             switch try? socket.read(into: &frames.bytes) {
             case .count(let count):
                 total += count
-                if count < StreamSocket.leastReadBytes { return true }
-            case .wouldBlock: return true
+                if count < StreamSocket.leastReadBytes, !socket.hasPending { return true }
+            // What the peer said may be what a write waits for.
+            case .wouldBlock: return pendingBytes == 0 || flush(poller)
             case .closed, nil: return false
             }
         }
@@ -67,7 +68,8 @@ final class FrameConnection {
         while pendingBytes > 0 {
             switch try? socket.write(output, from: outputStart) {
             case .count(let count): outputStart += count
-            case .wouldBlock: return watch(poller, [.read, .write])
+            case .wouldBlock:
+                return watch(poller, socket.writeAwaitsPeer ? .read : [.read, .write])
             case .closed, nil: return false
             }
         }

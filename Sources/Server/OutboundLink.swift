@@ -22,6 +22,7 @@ final class OutboundLink {
 
     let peer: NodeID
     let address: String
+    let security: PeerSecurity
     var state: State
     private var backoffNanoseconds = OutboundLink.firstBackoffNanoseconds
     /// How long connecting and greeting may take; then it is tried anew.
@@ -39,9 +40,10 @@ final class OutboundLink {
     /// What the peer refused with, so that it is said once and not at every attempt.
     var lastRefusal: String?
 
-    init(peer: NodeID, address: String) {
+    init(peer: NodeID, address: String, security: PeerSecurity) {
         self.peer = peer
         self.address = address
+        self.security = security
         state = .waiting(until: .zero)
     }
 
@@ -89,7 +91,8 @@ final class OutboundLink {
     func connect(token: @autoclosure () -> UInt64, poller: Poller, now: Instant) {
         attemptedAt = now
         do {
-            let socket = try StreamSocket.connect(to: try SocketAddress(address))
+            let socket = try security.connecting(
+                try StreamSocket.connect(to: try SocketAddress(address)))
             state = .connecting(
                 try FrameConnection(
                     socket: socket, token: token(), isConnecting: true, poller: poller))
@@ -108,11 +111,15 @@ final class OutboundLink {
         return connection.flush(poller)
     }
 
-    /// Why who answered is not the peer; nil when it is.
-    func objection(to welcome: Handshake, _ own: Handshake) -> String? {
+    /// Why who answered on `connection` is not the peer; nil when it is.
+    func objection(
+        to welcome: Handshake, on connection: FrameConnection, _ own: Handshake
+    ) -> String? {
         if let reason = own.objection(to: welcome) { return reason }
-        if welcome.node == peer { return nil }
-        return "\(welcome.node.map { "node \($0)" } ?? "no node") answers there"
+        guard welcome.node == peer else {
+            return "\(welcome.node.map { "node \($0)" } ?? "no node") answers there"
+        }
+        return isAdopted ? nil : security.objection(connection.socket, to: welcome)
     }
 
     /// Remembers why the peer refuses. False when that is known already.

@@ -18,7 +18,7 @@ struct Command: Sendable {
 enum CommandTable {
     static let commands: [Command] =
         serverCommands + clientCommands + memberCommands + retentionCommands + segmentCommands
-        + backupCommands + [
+        + backupCommands + tlsCommands + [
             Command(
                 words: ["version"], summary: "print the version", flags: [.json],
                 examples: ["daybook version", "daybook version --json"], run: VersionCommand.run)
@@ -32,10 +32,11 @@ enum CommandTable {
                 .value("data", "DIR", "where everything is kept", isRequired: true), listen,
                 requestDeadline, electionTimeout, compactEvery, compactPolicy, segmentBytes,
                 scrubPeriod,
-            ],
+            ] + TLSFlags.web,
             examples: [
                 "daybook serve --data ./daybook-data",
-                "daybook serve --data /var/lib/daybook --listen 0.0.0.0:7400",
+                "daybook serve --data /var/lib/daybook --listen 0.0.0.0:7400 \\\n"
+                    + "    --tls-certificate web.pem --tls-key web.key",
             ], run: server("serve")),
         Command(
             words: ["node"], summary: "run a storage node",
@@ -46,10 +47,11 @@ enum CommandTable {
                     "address to listen on; its member's by default, which a node that joins does "
                         + "not know yet"),
                 electionTimeout, compactEvery, compactPolicy, segmentBytes, scrubPeriod,
-            ],
+            ] + TLSFlags.peers,
             examples: [
                 "daybook node --data /var/lib/daybook/1",
-                "daybook node --data /var/lib/daybook/1 --listen 0.0.0.0:7401",
+                "daybook node --data /var/lib/daybook/1 --listen 0.0.0.0:7401 --peer-ca ca.pem \\\n"
+                    + "    --peer-certificate node-1.pem --peer-key node-1.key",
             ], run: server("node")),
         Command(
             words: ["gateway"], summary: "run an HTTP gateway in front of a cluster",
@@ -58,7 +60,7 @@ enum CommandTable {
                 .value(
                     "nodes", "[ID=]ADDRESS,…",
                     "where members are reached; from the genesis by default"),
-            ],
+            ] + TLSFlags.web + TLSFlags.peers,
             examples: [
                 "daybook gateway --genesis genesis --listen 127.0.0.1:7400",
                 "daybook gateway --genesis genesis --nodes a:7401,b:7401,c:7401",

@@ -39,7 +39,7 @@ final class EmbeddedService {
         let ended = try Mailbox<String?>(isBlocking: true)
         let thread = try Thread.start(name: "embedded") {
             do {
-                try EmbeddedServer.run(node, gateway) { started.put(($0, $1)) }
+                try EmbeddedServer.run(node, gateway) { port, stop, _ in started.put((port, stop)) }
                 ended.put(nil)
             } catch {
                 ended.put("\(error)")

@@ -72,6 +72,16 @@ class Members:
         for node in self.nodes:
             daybook("init", "node", "--genesis", self.path("genesis"), "--node", str(node),
                     "--data", self.data(node))
+        daybook("tls", "make-ca", "--dir", self.path("tls"))
+        for node in self.nodes:
+            daybook("tls", "issue", "--dir", self.path("tls"), "--node", str(node))
+        daybook("tls", "issue", "--dir", self.path("tls"), "--gateway", "drill")
+
+    def certificate(self, name):
+        """The flags with which a process shows its certificate to the others."""
+        file = os.path.join(self.path("tls"), name)
+        return ["--peer-certificate", f"{file}.pem", "--peer-key", f"{file}.key", "--peer-ca",
+                self.path("tls/ca.pem")]
 
     def make_token(self):
         daybook("token", "create", "--application", "planox2", "--to",
@@ -83,10 +93,10 @@ class Members:
             listed = ",".join(f"{network.address(node)}:{PORT}" for node in self.nodes)
             port = GATEWAYS[self.gateways().index(member)]
             return [BINARY, "gateway", "--listen", f"127.0.0.1:{port}", "--nodes", listed,
-                    "--genesis", self.path("genesis")]
+                    "--genesis", self.path("genesis"), *self.certificate("gateway-drill")]
         milliseconds = str(int(ELECTION_TIMEOUT_SECONDS * 1000))
         return [*self.network.prefix(member), BINARY, "node", "--data", self.data(member),
-                "--election-timeout-ms", milliseconds]
+                "--election-timeout-ms", milliseconds, *self.certificate(f"node-{member}")]
 
     def start(self, member):
         """Starts a member that does not run, its faults taken away."""

@@ -65,7 +65,7 @@ final class ClientConnection {
             try socket.shutdownWrite()
         }
         var wanted: Interest = http.wantsBytes ? .read : []
-        if isBlocked { wanted.insert(.write) }
+        if isBlocked { wanted.insert(socket.writeAwaitsPeer ? .read : .write) }
         if wanted != interest {
             try poller.modify(socket.descriptor, token: token, interest: wanted)
             interest = wanted

@@ -2,7 +2,7 @@ import Crypto
 package import Gateway
 import HTTPWire
 import Ledger
-import Linux
+package import Linux
 import PeerWire
 package import Records
 
@@ -17,6 +17,10 @@ package struct GatewayConfiguration: Sendable {
     package var settings = GatewaySettings()
     package var times = TimeReading()
     package var version: String
+    /// Of its links to the nodes.
+    package var security = PeerSecurity.plain
+    /// HTTPS; nil for plain HTTP.
+    package var web: TLSContext?
 
     package init(listen: String, clusterID: Identifier, members: [Member], version: String) {
         self.listen = listen
@@ -28,6 +32,12 @@ package struct GatewayConfiguration: Sendable {
 
 /// A running gateway: one event loop that owns all sockets. Made and run on one thread.
 package final class GatewayServer {
+    enum Message: Sendable {
+        case stop
+        /// For connections to come; those that are there go on.
+        case renew(TLSContext)
+    }
+
     static let listenToken: UInt64 = 0
     static let inboxToken: UInt64 = 1
     static let firstLinkToken: UInt64 = 16
@@ -46,7 +56,9 @@ package final class GatewayServer {
     let poller: Poller
     let listener: Listener
     let handshake: Handshake
-    let inbox: Mailbox<Bool>
+    let inbox: Mailbox<Message>
+    /// For connections to come; nil for plain HTTP.
+    private var web: TLSContext?
     var core: GatewayCore
     var cluster: ClusterClient
     var metrics = GatewayMetrics()
@@ -57,6 +69,8 @@ package final class GatewayServer {
     var freeSlots: [Int] = []
     var slotOfToken: [UInt64: Int] = [:]
     var queued: [ClientConnection] = []
+    /// Want bytes that TLS holds already, so that no readiness tells.
+    private var unread: [ClientConnection] = []
     var nextLinkToken = GatewayServer.firstLinkToken
     var nextClientToken = GatewayServer.firstClientToken
     var input: [UInt8] = []
@@ -74,9 +88,10 @@ package final class GatewayServer {
     /// Listens; the links to the nodes are opened by the first turn.
     package init(_ configuration: GatewayConfiguration) throws {
         self.configuration = configuration
+        web = configuration.web
         poller = try Poller()
         listener = try Listener(configuration.listen)
-        inbox = try Mailbox()
+        inbox = try Mailbox<Message>()
         handshake = Handshake(
             role: .gateway, clusterID: configuration.clusterID, node: nil,
             incarnation: Identifier(high: 0, low: 0))
@@ -86,7 +101,9 @@ package final class GatewayServer {
         cluster = ClusterClient(
             nodes: configuration.members.map(\.id),
             deadlineNanoseconds: configuration.settings.requestDeadlineNanoseconds)
-        links = configuration.members.map { OutboundLink(peer: $0.id, address: $0.address) }
+        links = configuration.members.map {
+            OutboundLink(peer: $0.id, address: $0.address, security: configuration.security)
+        }
         input.reserveCapacity(256 * 1_024)
         try poller.register(
             listener.socket.descriptor, token: Self.listenToken, interest: .read)
@@ -100,7 +117,13 @@ package final class GatewayServer {
     /// Something that ends the loop from another thread.
     package var stopper: @Sendable () -> Void {
         let inbox = inbox
-        return { inbox.put(true) }
+        return { inbox.put(.stop) }
+    }
+
+    /// Something that gives connections to come another certificate, from another thread.
+    package var renewer: @Sendable (TLSContext) -> Void {
+        let inbox = inbox
+        return { inbox.put(.renew($0)) }
     }
 
     static var now: Instant { Instant(nanoseconds: Clock.monotonicNanoseconds()) }
@@ -114,11 +137,12 @@ package final class GatewayServer {
             for event in ready {
                 switch event.token {
                 case Self.listenToken: acceptAll(now: now)
-                case Self.inboxToken: return
+                case Self.inboxToken: if takesStop() { return }
                 case ..<Self.firstClientToken: takeLink(event, now: now)
                 default: takeClient(event, now: now)
                 }
             }
+            takeUnread(now: now)
             try openLinks(now: now)
             cluster.endTurn(now: now)
             resumeEarly(now: now)
@@ -131,7 +155,19 @@ package final class GatewayServer {
         }
     }
 
+    /// Takes what other threads said; true when the loop is to end.
+    private func takesStop() -> Bool {
+        var messages: [Message] = []
+        inbox.take(into: &messages)
+        for case .renew(let context) in messages {
+            web = context
+            log.write(.info, "has another certificate", [])
+        }
+        return messages.contains { if case .stop = $0 { true } else { false } }
+    }
+
     private func timeout() -> UInt64 {
+        if !unread.isEmpty { return 0 }
         let now = Self.now
         var deadline = nextSweep
         let canResume = stalledBulks.contains {
@@ -151,7 +187,11 @@ package final class GatewayServer {
         while true {
             do {
                 guard let socket = try listener.socket.accept() else { return }
-                try take(socket, now: now)
+                if let web {
+                    try take(try socket.accepting(by: web), now: now)
+                } else {
+                    try take(socket, now: now)
+                }
             } catch {
                 log.write(.warning, "accept failed", [("why", "\(error)")])
                 return listener.pause(poller, token: Self.listenToken, now: now)
@@ -184,6 +224,16 @@ package final class GatewayServer {
         if let idle { close(idle) }
     }
 
+    private func takeUnread(now: Instant) {
+        let connections = unread
+        unread.removeAll(keepingCapacity: true)
+        for connection in connections where !connection.isClosed {
+            guard read(connection, now: now) else { continue }
+            drive(connection, now: now)
+            queue(connection)
+        }
+    }
+
     private func takeClient(_ event: Readiness, now: Instant) {
         guard let slot = slotOfToken[event.token], let connection = slots[slot] else { return }
         if event.isReadable {
@@ -203,7 +253,9 @@ package final class GatewayServer {
                 switch try connection.socket.read(into: &input) {
                 case .count(let count):
                     connection.http.receive(input.span, now: now.nanoseconds)
-                    if count < StreamSocket.leastReadBytes { return true }
+                    if count < StreamSocket.leastReadBytes, !connection.socket.hasPending {
+                        return true
+                    }
                 case .wouldBlock: return true
                 case .closed:
                     // Who follows without end and has closed is gone; others may be waiting for
@@ -237,7 +289,14 @@ package final class GatewayServer {
             connection.isQueued = false
             guard !connection.isClosed else { continue }
             let isOpen = (try? connection.flush(poller, now: now)) ?? false
-            if isOpen { afterFlush(connection, now: now) } else { close(connection) }
+            guard isOpen else {
+                close(connection)
+                continue
+            }
+            afterFlush(connection, now: now)
+            if connection.http.wantsBytes, connection.socket.hasPending {
+                unread.append(connection)
+            }
         }
         queued.removeAll(keepingCapacity: true)
     }

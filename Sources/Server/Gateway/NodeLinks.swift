@@ -44,7 +44,7 @@ extension GatewayServer {
         case .greeting(let connection), .open(let connection):
             if event.isWritable, !connection.flush(poller) { return drop(link, now: now) }
             guard event.isReadable else { return }
-            let isOpen = connection.read()
+            let isOpen = connection.read(poller)
             link.heardAt = now
             if !takeFrames(of: link, connection, now: now) || !isOpen { drop(link, now: now) }
         }
@@ -75,7 +75,7 @@ extension GatewayServer {
         switch kind {
         case .welcome:
             let welcome = try Handshake(payload, bytes.span)
-            if let why = link.objection(to: welcome, handshake) {
+            if let why = link.objection(to: welcome, on: connection, handshake) {
                 note(why, link)
                 return false
             }
@@ -142,7 +142,9 @@ extension GatewayServer {
         }
         links.removeAll(where: isGone)
         for member in members where !links.contains(where: { $0.peer == member.id }) {
-            links.append(OutboundLink(peer: member.id, address: member.address))
+            links.append(
+                OutboundLink(
+                    peer: member.id, address: member.address, security: configuration.security))
         }
         cluster.follow(members.map(\.id))
     }

@@ -13,11 +13,22 @@ final class AcceptedConnection {
     }
 
     let connection: FrameConnection
+    /// The other end is in this process.
+    let isInside: Bool
     var role = Role.unknown
     /// What a peer said of itself.
     var hello: Handshake?
 
-    init(_ connection: FrameConnection) { self.connection = connection }
+    init(_ connection: FrameConnection, isInside: Bool = false) {
+        self.connection = connection
+        self.isInside = isInside
+    }
+
+    /// Why who said `hello` is not let in.
+    func objection(to hello: Handshake, _ own: Handshake, _ security: PeerSecurity) -> String? {
+        if let reason = own.objection(to: hello) { return reason }
+        return isInside ? nil : security.objection(connection.socket, to: hello)
+    }
 }
 
 extension NodeServer {
@@ -26,7 +37,7 @@ extension NodeServer {
 
     /// Takes over the other end of a connection inside this process.
     package func adopt(_ socket: consuming StreamSocket) throws {
-        try accept(socket)
+        try take(socket, isInside: true)
     }
 
     func takeToken() -> UInt64 {
@@ -39,7 +50,7 @@ extension NodeServer {
         while true {
             do {
                 guard let socket = try listener.socket.accept() else { return }
-                try accept(socket)
+                try take(try security.accepting(socket), isInside: false)
             } catch {
                 log.write(.warning, "accept failed", [("why", "\(error)")])
                 return listener.pause(poller, token: Self.listenToken, now: now)
@@ -47,10 +58,10 @@ extension NodeServer {
         }
     }
 
-    private func accept(_ socket: consuming StreamSocket) throws(SystemError) {
+    private func take(_ socket: consuming StreamSocket, isInside: Bool) throws(SystemError) {
         let connection = try FrameConnection(
             socket: socket, token: takeToken(), isConnecting: false, poller: poller)
-        accepted[connection.token] = AcceptedConnection(connection)
+        accepted[connection.token] = AcceptedConnection(connection, isInside: isInside)
     }
 
     /// The client's connection; nil when it is gone, or closed now for taking too little.
@@ -71,7 +82,7 @@ extension NodeServer {
                 return drop(event.token, now: now)
             }
             guard event.isReadable else { return }
-            let isOpen = connection.read()
+            let isOpen = connection.read(poller)
             let isSound = takeFrames(of: found, now: now)
             if !isOpen || !isSound { drop(event.token, now: now) }
         } else if let link = links.first(where: { $0.anyConnection?.token == event.token }) {
@@ -138,7 +149,7 @@ extension NodeServer {
             return false
         }
         let refusal =
-            handshake.objection(to: hello).map { HandshakeRefusal(.other, $0) }
+            found.objection(to: hello, handshake, security).map { HandshakeRefusal(.other, $0) }
             ?? replica.objection(to: hello)
         if let refusal {
             noteRefused(refusal, from: name)
@@ -199,7 +210,7 @@ extension NodeServer {
             !members.contains { $0.id == link.peer && $0.address == link.address }
         }
         for member in members where !links.contains(where: { $0.peer == member.id }) {
-            links.append(OutboundLink(peer: member.id, address: member.address))
+            links.append(OutboundLink(peer: member.id, address: member.address, security: security))
         }
         links.sort { $0.peer < $1.peer }
         for (token, found) in accepted {
@@ -248,7 +259,7 @@ extension NodeServer {
                 return drop(event.token, now: now)
             }
             guard event.isReadable else { return }
-            let isOpen = connection.read()
+            let isOpen = connection.read(poller)
             if !takeFrames(of: link, connection, now: now) || !isOpen {
                 drop(event.token, now: now)
             }
@@ -264,7 +275,7 @@ extension NodeServer {
                 case .welcome:
                     let welcome = try Handshake(payload, connection.frames.bytes.span)
                     let why =
-                        link.objection(to: welcome, handshake)
+                        link.objection(to: welcome, on: connection, handshake)
                         ?? replica.memberObjection(to: welcome)?.reason
                     if let why {
                         noteRefusal(link, why)

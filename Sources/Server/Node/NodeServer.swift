@@ -24,6 +24,7 @@ package struct NodeConfiguration: Sendable {
     /// No port is opened; the connections are those that are handed over.
     package var inProcess = false
     package var settings = ReplicaSettings()
+    package var security = PeerSecurity.plain
 
     package init(directory: String) { self.directory = directory }
 }
@@ -46,6 +47,7 @@ package final class NodeServer {
     let poller: Poller
     let inbox: Mailbox<Message>
     let handshake: Handshake
+    let security: PeerSecurity
     let listener: Listener?
     let logThread: LogThread
     let reader: ReaderThread
@@ -77,6 +79,7 @@ package final class NodeServer {
     package init(_ configuration: NodeConfiguration) throws {
         lock = try NodeDirectory.lock(configuration.directory)
         disk = try DirectoryDisk(path: configuration.directory)
+        security = configuration.security
         let recovered = try NodeDirectory.recover(
             configuration.directory, settings: configuration.settings.log)
         log = ServerLog(source: "node-\(recovered.identity.nodeID)")
@@ -129,6 +132,7 @@ package final class NodeServer {
                     "node \(recovered.identity.nodeID) is no member as far as its log knows, and "
                         + "no --listen HOST:PORT is given")
             }
+            try security.check(address)
             listener = try Listener(address)
             log.write(.info, "listens", [("address", address)])
         }

@@ -17,6 +17,7 @@ final class RepairServer {
     private let inbox: Mailbox<Bool>
     private let handshake: Handshake
     private let listener: Listener
+    private let security: PeerSecurity
     private let members: [Membership.Row]
     private var repair: TailRepair<DirectoryDisk>
     private var outcome = RepairOutcome()
@@ -29,6 +30,7 @@ final class RepairServer {
     /// Reads what is left of the log, and listens. Throws a NodeFailure when nobody can help.
     init(_ configuration: NodeConfiguration) throws {
         directory = configuration.directory
+        security = configuration.security
         lock = try NodeDirectory.lock(directory)
         let disk = try DirectoryDisk(path: directory)
         guard let remains = try TailRemains(disk: disk) else {
@@ -49,9 +51,11 @@ final class RepairServer {
         repair = TailRepair(
             remains: remains, disk: disk,
             voters: members.filter { $0.role == .voter }.map(\.id), seed: RandomBytes.makeSeed())
+        try security.check(address)
         listener = try Listener(address)
         links = members.filter { $0.id != identity.nodeID }.map {
-            OutboundLink(peer: $0.id, address: $0.address)
+            OutboundLink(
+                peer: $0.id, address: $0.address, security: configuration.security)
         }
         try poller.register(inbox.wakeup.descriptor, token: Self.mailboxToken, interest: .read)
         try poller.register(listener.socket.descriptor, token: Self.listenToken, interest: .read)
@@ -141,7 +145,7 @@ final class RepairServer {
         default:
             if let found = accepted[event.token] {
                 let connection = found.connection
-                let isOpen = !event.isReadable || connection.read()
+                let isOpen = !event.isReadable || connection.read(poller)
                 let isSound = connection.flush(poller) && takeFrames(of: found, now: now)
                 if !isOpen || !isSound { drop(event.token, now: now) }
             } else if let link = links.first(where: { $0.anyConnection?.token == event.token }),
@@ -156,7 +160,8 @@ final class RepairServer {
         do {
             while let socket = try listener.socket.accept() {
                 let connection = try FrameConnection(
-                    socket: socket, token: takeToken(), isConnecting: false, poller: poller)
+                    socket: try security.accepting(socket), token: takeToken(), isConnecting: false,
+                    poller: poller)
                 accepted[connection.token] = AcceptedConnection(connection)
             }
         } catch {
@@ -197,7 +202,7 @@ final class RepairServer {
         guard let hello = try? Handshake(payload, connection.frames.bytes.span) else {
             return false
         }
-        var objection = handshake.objection(to: hello)
+        var objection = found.objection(to: hello, handshake, security)
         if objection == nil, !members.contains(where: { $0.id == hello.node }) {
             objection = hello.role == .node ? "it is no member" : "this node repairs its log"
         }
@@ -246,12 +251,12 @@ extension OutboundLink {
         case .greeting(let connection), .open(let connection):
             guard connection.flush(poller) else { return false }
             guard event.isReadable else { return true }
-            let isOpen = connection.read()
+            let isOpen = connection.read(poller)
             do {
                 while let (kind, payload) = try connection.frames.next() {
                     guard kind == .welcome else { return false }
                     let welcome = try Handshake(payload, connection.frames.bytes.span)
-                    guard objection(to: welcome, own) == nil else { return false }
+                    guard objection(to: welcome, on: connection, own) == nil else { return false }
                     opened(connection)
                 }
             } catch { return false }

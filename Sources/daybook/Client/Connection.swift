@@ -8,6 +8,7 @@ extension Flag {
     static let connection: [Flag] = [
         .value("to", "URL", "the gateway; \(Endpoint.standard) by default"),
         .value("token-file", "FILE", "file with the token; else the variable DAYBOOK_TOKEN"),
+        .value("ca", "FILE", "who certifies an https gateway; else those that the system knows"),
     ]
     static let json = Flag.toggle("json", "print JSON for machines")
     static let wait = Flag.value(
@@ -51,7 +52,9 @@ extension HTTPClient {
     /// The client of a command's gateway.
     convenience init(_ arguments: Arguments) throws {
         let endpoint = try Endpoint(arguments.value("to") ?? Endpoint.standard)
-        try self.init(endpoint, token: try TokenSource.read(arguments))
+        let security =
+            endpoint.isSecure ? try TLSContext.client(authority: arguments.value("ca")) : nil
+        try self.init(endpoint, token: try TokenSource.read(arguments), security: security)
     }
 
     /// One exchange without a second attempt; any status but 2xx is a failure.

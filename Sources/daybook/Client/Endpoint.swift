@@ -5,17 +5,25 @@ struct Endpoint: Equatable, Sendable {
 
     /// `host:port`, IPv6 in brackets.
     let authority: String
+    /// Whether TLS is spoken.
+    let isSecure: Bool
+
+    /// Whom the certificate of HTTPS must name: the host, without brackets.
+    var host: String {
+        let end = authority.lastIndex(of: ":") ?? authority.endIndex
+        return String(authority[..<end].drop { $0 == "[" }.prefix { $0 != "]" })
+    }
 
     init(_ text: String) throws(UsageError) {
         guard let colon = text.firstRange(of: "://") else {
             throw UsageError("\"\(text)\" is no URL: write http://HOST:PORT")
         }
         switch text[..<colon.lowerBound].lowercased() {
-        case "http": break
-        case "https":
+        case "http": isSecure = false
+        case "https": isSecure = true
+        default:
             throw UsageError(
-                "https is not spoken by this version: put a TLS proxy in front and use http://")
-        default: throw UsageError("\"\(text)\" begins with no scheme that is known: use http://")
+                "\"\(text)\" begins with no scheme that is known: use http:// or https://")
         }
         var rest = text[colon.upperBound...]
         if rest.hasSuffix("/") { rest = rest.dropLast() }

@@ -50,6 +50,8 @@ final class HTTPClient {
 
     let endpoint: Endpoint
     private let token: String?
+    /// Of HTTPS; nil for plain HTTP.
+    private let security: TLSContext?
     private let poller: Poller
     private var ready: [Readiness] = []
     private var address: SocketAddress?
@@ -67,9 +69,12 @@ final class HTTPClient {
         init(_ socket: consuming StreamSocket) { self.socket = socket }
     }
 
-    init(_ endpoint: Endpoint, token: String?) throws(SystemError) {
+    init(
+        _ endpoint: Endpoint, token: String?, security: TLSContext? = nil
+    ) throws(SystemError) {
         self.endpoint = endpoint
         self.token = token
+        self.security = security
         poller = try Poller()
     }
 
@@ -205,6 +210,11 @@ final class HTTPClient {
         } catch {
             throw .lost("\(error)")
         }
+        // TLS says what it has to say first, and reads the answer to that by itself.
+        if connection.socket.writeAwaitsPeer {
+            _ = try wait(connection, .read, idleNanoseconds)
+            return 0
+        }
         let readiness = try wait(connection, [.read, .write], idleNanoseconds)
         if readiness.isReadable, try !receive(connection, idleNanoseconds) {
             throw .lost("the connection was closed while the request was being sent")
@@ -228,6 +238,9 @@ final class HTTPClient {
             case .count: return true
             case .wouldBlock: _ = try wait(connection, .read, idleNanoseconds)
             case .closed:
+                if let failure = connection.socket.tlsFailure {
+                    throw .unreachable("\(endpoint.authority): TLS: \(failure)")
+                }
                 do throws(HTTPResponseDefect) {
                     _ = try connection.reader.endOfStream()
                     return false
@@ -260,7 +273,7 @@ final class HTTPClient {
         if let connection { return connection }
         let address = try resolved()
         do throws(SystemError) {
-            let made = Connection(try StreamSocket.connect(to: address))
+            let made = try opened(address)
             try poller.register(made.socket.descriptor, token: 0, interest: .write)
             if try becomesWritable() {
                 try made.socket.connectResult()
@@ -272,6 +285,16 @@ final class HTTPClient {
         }
         throw .unreachable(
             "\(endpoint.authority): no answer in \(Self.connectNanoseconds / 1_000_000_000) s")
+    }
+
+    private func opened(_ address: SocketAddress) throws(SystemError) -> Connection {
+        let socket = try StreamSocket.connect(to: address)
+        guard let security else { return Connection(socket) }
+        do throws(TLSFailure) {
+            return Connection(try socket.connecting(by: security, to: endpoint.host))
+        } catch {
+            preconditionFailure("\(error)")
+        }
     }
 
     private func becomesWritable() throws(SystemError) -> Bool {

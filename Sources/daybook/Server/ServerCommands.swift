@@ -70,6 +70,7 @@ enum ServerCommands {
         var configuration = NodeConfiguration(directory: try required(arguments, "data"))
         configuration.listen = arguments.value("listen")
         configuration.settings = try replicaSettings(arguments)
+        configuration.security = try TLSFlags.security(arguments)
         _ = try Process.raiseDescriptorLimit()
         let signals = try Signals.Watch()
         try NodeServer.run(configuration) { try signals.stop($0) }
@@ -127,11 +128,39 @@ enum ServerCommands {
         var configuration = try gatewayConfiguration(
             arguments, clusterID: genesis.clusterID, members: given ?? genesis.members)
         configuration.addresses = given ?? []
+        configuration.security = try TLSFlags.security(arguments)
+        for member in given ?? genesis.members {
+            try configuration.security.check(member.address)
+        }
         _ = try Process.raiseDescriptorLimit()
         let signals = try Signals.Watch()
         let server = try GatewayServer(configuration)
         try signals.stop(server.stopper)
+        renew(try webFiles(arguments), signals, server.renewer)
         try server.run()
+    }
+
+    /// Reads the certificate of HTTPS anew at SIGHUP; one that cannot be read changes nothing.
+    private static func renew(
+        _ files: TLSFiles?, _ signals: Signals.Watch,
+        _ renewer: @escaping @Sendable (TLSContext) -> Void
+    ) {
+        guard let files else { return }
+        signals.onHangUp {
+            do throws(TLSFailure) {
+                renewer(try .web(files))
+            } catch {
+                StandardStream.error.write("daybook: keeps its certificate: \(error)\n")
+            }
+        }
+    }
+
+    private static func listenAddress(_ arguments: Arguments) -> String {
+        arguments.value("listen") ?? "127.0.0.1:7400"
+    }
+
+    private static func webFiles(_ arguments: Arguments) throws -> TLSFiles? {
+        try TLSFlags.webFiles(arguments, listen: listenAddress(arguments))
     }
 
     /// Reads `ID=HOST:PORT,…`, any members, or the addresses of all founders in the order of their ids.
@@ -150,8 +179,11 @@ enum ServerCommands {
         _ arguments: Arguments, clusterID: Identifier, members: [Member]
     ) throws -> GatewayConfiguration {
         var configuration = GatewayConfiguration(
-            listen: arguments.value("listen") ?? "127.0.0.1:7400", clusterID: clusterID,
+            listen: listenAddress(arguments), clusterID: clusterID,
             members: members, version: Version.text)
+        configuration.web = try webFiles(arguments).map { files throws(TLSFailure) in
+            try .web(files)
+        }
         configuration.settings.requestDeadlineNanoseconds = try milliseconds(
             arguments, "request-deadline-ms", default: 5_000)
         return configuration
@@ -184,10 +216,13 @@ enum ServerCommands {
         nodeConfiguration.inProcess = true
         nodeConfiguration.settings = try replicaSettings(arguments)
         let signals = try Signals.Watch()
-        try EmbeddedServer.run(nodeConfiguration, gatewayConfiguration) { port, stopper in
+        let files = try webFiles(arguments)
+        try EmbeddedServer.run(nodeConfiguration, gatewayConfiguration) { port, stopper, renewer in
             try signals.stop(stopper)
+            renew(files, signals, renewer)
             StandardStream.error.write(
-                "daybook serves http://127.0.0.1:\(port); administrator's token: \(tokenPath)\n")
+                "daybook serves \(files == nil ? "http" : "https")://127.0.0.1:\(port); "
+                    + "administrator's token: \(tokenPath)\n")
         }
     }
 }

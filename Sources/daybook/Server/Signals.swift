@@ -7,8 +7,12 @@ enum Signals {
     final class Watch: Sendable {
         private let watch: SignalWatch
         private let current = Locked<(@Sendable () -> Void)?>(nil)
+        private let hangUp = Locked<(@Sendable () -> Void)?>(nil)
 
         init() throws { watch = try SignalWatch() }
+
+        /// Calls `action` on that thread whenever SIGHUP comes.
+        func onHangUp(_ action: @escaping @Sendable () -> Void) { hangUp.withLock { $0 = action } }
 
         /// Calls `stop` on a thread of its own when the first SIGTERM or SIGINT comes; the one given
         /// last, when it is called again.
@@ -25,7 +29,11 @@ enum Signals {
                 while true {
                     try? poller.wait(timeoutNanoseconds: nil, into: &ready)
                     guard !ready.isEmpty, let signal = try? watch.next() else { continue }
-                    if signal != .hangUp { return current.withLock { $0 }?() ?? () }
+                    if signal == .hangUp {
+                        hangUp.withLock { $0 }?()
+                    } else {
+                        return current.withLock { $0 }?() ?? ()
+                    }
                 }
             }
             _ = consume thread
