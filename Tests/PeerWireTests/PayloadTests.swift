@@ -271,7 +271,7 @@ import Testing
         #expect(head.leader == nil && head.outcome == .none)
         payload[16] = 5
         #expect(throws: ByteDefect.self) { _ = try head.receipt(0, payload.span) }
-        for (offset, value) in [(8, UInt8(4)), (9, 1)] {
+        for (offset, value) in [(8, UInt8(5)), (9, 1)] {
             var changed = payload
             changed[offset] = value
             #expect(throws: ByteDefect.self) {
