@@ -55,8 +55,8 @@ enum Invocation {
     /// The bug that is to be planted.
     var bug: String? {
         switch self {
-        case .help: nil
-        case .one(_, let bug, _): bug
+        case .help, .merge: nil
+        case .one(_, let bug, _, _), .shrink(_, let bug): bug
         case .many(let range), .crashPoints(let range): range.bug
         case .modelCheck(let range): range.bug
         }
