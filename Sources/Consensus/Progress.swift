@@ -26,7 +26,7 @@ package struct Progress: Equatable, Sendable {
     package internal(set) var hasAnswered = false
     /// How often the leader has gone back with this follower. A rejection counts if it answers what
     /// was sent since: each window is sent again once, however many frames of it were overtaken.
-    var window: UInt32 = 0
+    package internal(set) var window: UInt32 = 0
     /// Bytes that may be on their way to the follower. Half of what was, after going back; more by
     /// what it acknowledges. So where appends are lost or overtaken all the time, what is sent in
     /// vain stays in proportion to what arrives.

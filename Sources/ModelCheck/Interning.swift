@@ -56,6 +56,8 @@ struct NodeFacts {
     let log: Terms
     let disk: Terms
     let writeCount: Int
+    /// How often it went back with a follower, at most.
+    let windows: UInt32
 
     init(_ node: ModelNode) {
         let core = node.core
@@ -76,6 +78,7 @@ struct NodeFacts {
         for term in node.diskLog { disk.append(term) }
         self.disk = disk
         writeCount = node.writes.count
+        windows = core.progress.map(\.window).max() ?? 0
     }
 }
 

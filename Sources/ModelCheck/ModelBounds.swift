@@ -15,6 +15,9 @@ package struct ModelBounds: Equatable, Sendable {
     /// A member that stands asks one other for its pre-vote and is answered in the same step: less
     /// detail, and twice as far in as many states.
     package var asksAtOnce = false
+    /// How often a leader goes back with one follower: without end, where its probes are answered
+    /// late.
+    package var windows: UInt32 = 2
     /// Reads that are begun, one at a time.
     package var reads: UInt8 = 1
     /// Orders to hand leadership over.

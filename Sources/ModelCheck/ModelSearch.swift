@@ -332,9 +332,9 @@ extension ModelSearch {
             )
             let facts = tables.facts[Int(step.node)]
             if bounds.writesAtOnce, facts.writeCount > 0 { continue }
-            guard facts.term <= bounds.terms, facts.log.count <= Int(bounds.entries) else {
-                continue
-            }
+            guard facts.term <= bounds.terms, facts.log.count <= Int(bounds.entries),
+                facts.windows <= bounds.windows
+            else { continue }
             send(step.messages, reached) { visit($0, action) }
         }
     }

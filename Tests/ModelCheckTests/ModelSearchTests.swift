@@ -24,7 +24,8 @@ struct ModelSearchTests {
 
     @Test func `a small model is seen to its end, and twice the same`() {
         let change: (inout ModelBounds) -> Void = { bounds in
-            (bounds.terms, bounds.entries, bounds.inFlight) = (1, 1, 2)
+            (bounds.terms, bounds.entries, bounds.inFlight) = (1, 1, 1)
+            (bounds.asksAtOnce, bounds.writesAtOnce) = (true, true)
             (bounds.crashes, bounds.corruptions, bounds.duplicates) = (0, 0, 0)
             (bounds.reads, bounds.transfers) = (0, 0)
         }
