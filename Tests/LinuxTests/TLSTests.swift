@@ -73,9 +73,12 @@ struct TLSTests {
     ) throws -> Ends {
         var made: Ends?
         try StreamSocket.pair().split { first, second in
-            let plain = client == nil
-            let one = plain ? first : try first.connecting(by: client!, to: name)
-            made = Ends(one, try second.accepting(by: server))
+            let secured = try second.accepting(by: server)
+            if let client {
+                made = Ends(try first.connecting(by: client, to: name), secured)
+            } else {
+                made = Ends(first, secured)
+            }
         }
         return try #require(made)
     }

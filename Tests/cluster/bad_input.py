@@ -400,7 +400,7 @@ def node_port(suite, cluster):
                     connection.end_output()
                     connection.rest()
             check_alive(cluster)
-    for what, content, reason in frames.refused(cluster):
+    for what, content, reason in frames.refused(cluster, node):
         with suite.check(f"a node refuses {what}, and says why here and there"):
             with Connection(port, timeout=5) as connection:
                 connection.send(content)

@@ -77,14 +77,14 @@ def defective(cluster):
         for kind in (16, 17, 18, 19, 33)]
 
 
-def refused(cluster):
-    """Handshakes that a node answers with a refusal, and a part of the reason."""
+def refused(cluster, node):
+    """Handshakes that this node, the leader, answers with a refusal, and a part of the reason."""
     own = cluster_id(cluster)
     return [
         ("a gateway of another cluster", hello(bytes(15) + b"\1"), "is not this cluster"),
         ("a node of another cluster", hello(b"\7" * 16, role=NODE, node=2), "is not this cluster"),
         ("another version of the protocol", hello(own, versions=(7, 9)), "protocol version"),
         ("a node that is no member", hello(own, role=NODE, node=9), "is no member"),
-        ("a node with its own id", hello(own, role=NODE, node=1), "is mine"),
+        ("a node with its own id", hello(own, role=NODE, node=node), "is mine"),
         ("a node without an id", hello(own, role=NODE), "without an id"),
     ]
