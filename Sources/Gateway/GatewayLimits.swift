@@ -18,8 +18,8 @@ package enum GatewayLimits {
 
 /// How a gateway judges.
 package struct GatewaySettings: Sendable {
-    /// The applications that requests may name.
-    package var applications = ["planoauth", "planoorder", "planox2"]
+    /// Where users without a record go to register; told with `client-required`.
+    package var clientRegistrationURL: String?
     /// How long a request waits for a leader and a majority before it is `not-ready`.
     package var requestDeadlineNanoseconds: UInt64 = 5_000_000_000
     /// Seconds in `Retry-After`.

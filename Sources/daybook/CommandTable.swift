@@ -17,8 +17,8 @@ struct Command: Sendable {
 /// All commands.
 enum CommandTable {
     static let commands: [Command] =
-        serverCommands + clientCommands + memberCommands + retentionCommands + segmentCommands
-        + backupCommands + tlsCommands + [
+        serverCommands + clientCommands + directoryCommands + memberCommands
+        + retentionCommands + segmentCommands + backupCommands + tlsCommands + [
             Command(
                 words: ["version"], summary: "print the version", flags: [.json],
                 examples: ["daybook version", "daybook version --json"], run: VersionCommand.run)
@@ -30,8 +30,8 @@ enum CommandTable {
             details: "The first start makes the cluster and its administrator's token in DIR.",
             flags: [
                 .value("data", "DIR", "where everything is kept", isRequired: true), listen,
-                requestDeadline, electionTimeout, compactEvery, compactPolicy, segmentBytes,
-                scrubPeriod,
+                requestDeadline, clientRegistration, electionTimeout, compactEvery, compactPolicy,
+                segmentBytes, scrubPeriod,
             ] + TLSFlags.web,
             examples: [
                 "daybook serve --data ./daybook-data",
@@ -56,7 +56,7 @@ enum CommandTable {
         Command(
             words: ["gateway"], summary: "run an HTTP gateway in front of a cluster",
             flags: [
-                genesis, listen, requestDeadline,
+                genesis, listen, requestDeadline, clientRegistration,
                 .value(
                     "nodes", "[ID=]ADDRESS,…",
                     "where members are reached; from the genesis by default"),
@@ -99,6 +99,8 @@ enum CommandTable {
         "listen", "ADDRESS", "address to listen on; 127.0.0.1:7400 by default")
     private static let requestDeadline = Flag.value(
         "request-deadline-ms", "N", "how long a request waits for the cluster; 5000 by default")
+    private static let clientRegistration = Flag.value(
+        "client-registration-url", "URL", "told to users who have no record yet")
     private static let electionTimeout = Flag.value(
         "election-timeout-ms", "N", "silence that begins an election; 500 by default")
 

@@ -1,3 +1,4 @@
+import Ledger
 import Records
 import Testing
 
@@ -9,10 +10,10 @@ import Testing
         _ body: String, isArray: Bool = false, token: TestGateway.Token = TestGateway.application
     ) throws -> [String] {
         var gateway = TestGateway()
+        let authority = try #require(
+            gateway.core.directory?.authority(of: token.row.id, application: ""))
         var bulk = try BulkReading(
-            Array(body.utf8), isArray: isArray,
-            credential: Credential(
-                token: token.row, application: token.row.application))
+            Array(body.utf8), isArray: isArray, credential: Credential(authority))
         var words: [String] = []
         var draftBytes = 0
         while true {

@@ -1,3 +1,4 @@
+import Ledger
 import Records
 import Testing
 
@@ -14,6 +15,7 @@ import Testing
             ("token", "\"\(TestGateway.application.text)\""),
         ]
         var body: String?
+        var withdrawn: [DirectoryChange] = []
 
         mutating func set(_ name: String, _ value: String?) {
             members.removeAll { $0.0 == name }
@@ -45,6 +47,15 @@ import Testing
         Step(name: "no such method", code: 500, status: "route-non-existent") {
             $0.request.method = "GET"
         },
+        Step(name: "service", code: 404, status: "service-not-found") {
+            $0.withdrawn += ["audit_events_fmp", "applications"].map { .deployService($0, false) }
+        },
+        Step(name: "route", code: 404, status: "route-not-found") {
+            $0.withdrawn += [
+                .deployRoute("audit_events_fmp/create", false),
+                .deployRoute("applications/create", false),
+            ]
+        },
         Step(name: "content type", code: 400, status: "invalid-content-type") {
             $0.request.contentType = "text/plain"
         },
@@ -59,6 +70,12 @@ import Testing
         Step(name: "token", code: 401, status: "invalid-token") {
             $0.set("token", "\"\(TestGateway.revoked.text)\"")
         },
+        Step(name: "session age", code: 401, status: "session-expired") {
+            $0.set("token", "\"\(TestGateway.expired.text)\"")
+        },
+        Step(name: "client record", code: 401, status: "client-required") {
+            $0.set("token", "\"\(TestGateway.newcomer.text)\"")
+        },
         Step(
             name: "application", code: 400, status: "invalid-param",
             errors: ["application unrecognized"]
@@ -67,7 +84,7 @@ import Testing
             $0.set("application", "\"planoorder\"")
         },
         Step(name: "permission", code: 403, status: "permission-denied") {
-            $0.request.target = "/api/v1/tokens/index"
+            $0.request.target = "/api/v1/applications/create"
         },
         Step(
             name: "missing and invalid", code: 400, status: "missing-param",
@@ -89,6 +106,7 @@ import Testing
         let first = try #require(spoiled.first)
         let step = Self.steps[first]
         var gateway = TestGateway()
+        for change in parts.withdrawn { gateway.make(change, at: TestGateway.start) }
         let answer = try TestAnswer(gateway.answer(parts.built))
         let names = spoiled.map { Self.steps[$0].name }.joined(separator: ", ")
         #expect(answer.code == step.code, "\(names)", sourceLocation: sourceLocation)

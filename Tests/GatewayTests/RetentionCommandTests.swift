@@ -23,10 +23,10 @@ struct RetentionCommandTests {
         change: DirectoryCommand.Change, record: String
     )? {
         var gateway = TestGateway()
-        guard
-            case .command(let command, let record, nil, .native) = gateway.admit(request).admission
+        guard case .command(let admitted) = gateway.admit(request).admission,
+            admitted.surface == .native
         else { return nil }
-        return (command.change, String(decoding: record, as: UTF8.self))
+        return (admitted.command.change, String(decoding: admitted.record, as: UTF8.self))
     }
 
     @Test func `an order names its policy`() throws {
@@ -76,12 +76,13 @@ struct RetentionCommandTests {
         post.body = Array(
             ("{\"unique_id\":\"i-1\",\"reason\":\"case\",\"token\":\""
                 + TestGateway.administrator.text + "\"}").utf8)
-        guard case .command(let command, _, nil, .compatible) = gateway.admit(post).admission
+        guard case .command(let admitted) = gateway.admit(post).admission,
+            admitted.surface == .compatible
         else {
             Issue.record("not admitted")
             return
         }
-        #expect(command.change == erase.change)
+        #expect(admitted.command.change == erase.change)
     }
 
     @Test func `only administrators, and nothing malformed`() {
@@ -130,8 +131,12 @@ struct RetentionCommandTests {
     @Test(arguments: answers.indices)
     func `every end of a command has its native answer`(place: Int) {
         let (outcome, status, text) = Self.answers[place]
-        let answer = TestGateway().core.answer(
-            outcome, secret: nil, on: .native, requestID: "r")
+        let erasure = CommandAdmission(
+            command: DirectoryCommand(
+                request: Identifier(high: 1, low: 1), author: TokenID(3),
+                change: .erase(uniqueID: [], reason: "")),
+            record: [], surface: .native)
+        let answer = TestGateway().core.answer(outcome, erasure, requestID: "r")
         #expect(answer.status == status)
         #expect(String(decoding: answer.body, as: UTF8.self).contains(text))
     }

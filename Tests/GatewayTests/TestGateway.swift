@@ -9,9 +9,16 @@ import Testing
 
 @testable import Gateway
 
-/// A gateway's core with a directory of tokens, and a ledger in place of the cluster.
+/// A gateway's core with a directory of tokens, users and sessions, and a ledger in place of the
+/// cluster.
 struct TestGateway {
+    /// Microseconds of the wall clock at the beginning.
+    static let start = Timestamp(microseconds: 1_790_000_000_000_000)
+
     var core: GatewayCore
+    var wall = TestGateway.start
+    var now = Instant.zero
+    private var entropyByte: UInt8 = 0
     private var ledger = Ledger(seed: RevisionKey.Seed(3))
     private var nextSequence = Sequence.zero
 
@@ -21,6 +28,47 @@ struct TestGateway {
     static let creator = token(2, .application, "planox2", ["audit_events_fmp/create"])
     static let administrator = token(3, .administrator, "", ["*"])
     static let revoked = token(4, .application, "planox2", ["*"], revoked: true)
+
+    /// Of a user with an employee record, for planox2.
+    static let employee = session(20, of: 10)
+    /// Of a user without any record.
+    static let newcomer = session(21, of: 11)
+    /// Of the employee, unused for too long.
+    static let expired = session(22, of: 10)
+    /// Of a user who may do everything, by a role.
+    static let manager = session(23, of: 12)
+
+    struct Session: Sendable {
+        let row: SessionRow
+        let text: String
+    }
+
+    private static func session(_ id: UInt64, of user: UInt64) -> Session {
+        let secret = [UInt8](repeating: UInt8(id), count: TokenText.secretByteCount)
+        return Session(
+            row: SessionRow(
+                id: TokenID(id), user: UserID(user), application: "planox2",
+                secretDigest: SHA256().hash(secret), remembersMe: nil),
+            text: TokenText(kind: .session, id: TokenID(id), secret: secret).text)
+    }
+
+    private static func people() -> [DirectoryChange] {
+        var employee = UserRow(id: UserID(10), email: "eve@example.com")
+        employee.records = .employee
+        var manager = UserRow(id: UserID(12), email: "max@example.com")
+        manager.records = .employee
+        manager.roles = [RoleAssignment(application: "planox2", role: "administrator")]
+        return [
+            .createUser(employee), .createUser(manager),
+            .createUser(UserRow(id: UserID(11), email: "new@example.com")),
+        ]
+    }
+
+    /// Carries out a change of the directory, which must fit.
+    mutating func make(_ change: DirectoryChange, at time: Timestamp) {
+        let fits = core.directory?.apply(.directory(change), at: time) ?? false
+        precondition(fits, "\(change)")
+    }
 
     struct Token: Sendable {
         let row: TokenRow
@@ -49,6 +97,13 @@ struct TestGateway {
             directory.insert(token.row)
         }
         core.directory = directory
+        for change in Self.people() { make(change, at: Self.start) }
+        for session in [Self.employee, Self.newcomer, Self.manager] {
+            make(.createSession(session.row), at: Self.start)
+        }
+        make(
+            .createSession(Self.expired.row),
+            at: Self.start.advanced(byMicroseconds: -SessionRules.idleTime))
     }
 
     /// Judges `request` as the server does.
@@ -62,18 +117,57 @@ struct TestGateway {
         precondition(whole == .request, "\(whole)")
         return core.admit(
             connection.head, body: connection.body, isOversized: request.isOversized,
-            in: connection.bytes.span, requestID: "r-1",
-            entropy: { Array(0..<UInt8(GatewayCore.entropyBytes)) })
+            in: connection.bytes.span, requestID: "r-1", at: Moment(now: now, wall: wall),
+            entropy: { [UInt8](repeating: entropyByte, count: Entropy.byteCount) })
     }
 
     /// The whole answer; events go to the ledger as to a leader.
     mutating func answer(_ request: TestRequest) -> Answer {
-        let (admission, _) = admit(request)
-        switch admission {
-        case .answer(let answer): return answer
-        case .append(let event):
-            return core.answer(decide(event), event, requestID: "r-1")
-        default: preconditionFailure("\(request.target) is no event: \(admission)")
+        entropyByte &+= 1
+        var (admission, _) = admit(request)
+        while true {
+            switch admission {
+            case .answer(let answer): return answer
+            case .append(let event):
+                return core.answer(decide(event), event, requestID: "r-1")
+            case .hash(let work):
+                let digest = Scrypt.hash(
+                    work.password, salt: work.salt, logN: work.cost.logN, r: work.cost.r,
+                    p: work.cost.p, byteCount: PasswordHash.digestByteCount)
+                admission = core.resume(
+                    work, digest: digest, at: Moment(now: now, wall: wall), requestID: "r-1")
+            case .command(let command):
+                let outcome = carryOut(command)
+                return core.answer(outcome, command, requestID: "r-1")
+            case .awaitUse:
+                make(.useSessions(core.takeUses(now: now)), at: wall)
+                (admission, _) = admit(request)
+            default: preconditionFailure("\(request.target) is no event: \(admission)")
+            }
+        }
+    }
+
+    /// What the leader would say.
+    private mutating func carryOut(_ admitted: CommandAdmission) -> CommandReply.Outcome {
+        let command = admitted.command
+        guard let directory = core.directory else { return .none }
+        let request = CommandRequest(id: 1, record: admitted.record, command: command)
+        do throws(DirectoryObjection) {
+            try directory.judge(
+                command.change, author: command.author, application: request.application, at: wall)
+        } catch {
+            return error == .permission || error == .credential ? .refused : .objected(error)
+        }
+        let fits = core.directory?.apply(command.change, at: wall) ?? false
+        precondition(fits, "\(command.change)")
+        switch command.change {
+        case .createToken(let row): return .done(.created(row.id))
+        case .revokeToken(let id): return .done(.revoked(id))
+        case .directory(.createUser(let row)): return .done(.user(row.id))
+        case .directory(.updateUser(let change)), .directory(.registerClient(let change)):
+            return .done(.user(change.id))
+        case .directory(.createSession(let row)): return .done(.session(row.id))
+        default: return .done(.changed)
         }
     }
 
@@ -144,6 +238,24 @@ struct TestRequest {
         var request = TestRequest()
         request.body = Array(
             ("{" + values.map { "\"\($0.0)\":\($0.1)" }.joined(separator: ",") + "}").utf8)
+        return request
+    }
+
+    /// A request of the compatible surface with these parameters, each JSON.
+    static func post(
+        _ route: String, _ members: KeyValuePairs<String, String> = [:],
+        token: String? = TestGateway.administrator.text
+    ) -> TestRequest {
+        var values = members.map { ($0.key, $0.value) }
+        if let token { values.append(("token", "\"\(token)\"")) }
+        var request = TestRequest(target: "/api/v1/\(route)")
+        request.body = Array(
+            ("{" + values.map { "\"\($0.0)\":\($0.1)" }.joined(separator: ",") + "}").utf8)
+        guard route == "sessions/create" || route == "users/client_register" else {
+            return request
+        }
+        request.contentType = "text/plain"
+        request.body = Array(Base64.encode(request.body).utf8)
         return request
     }
 

@@ -19,7 +19,9 @@ WRITERS = 3
 class Clients:
     """Threads that load the cluster until they are told to stop, each with its own connection."""
 
-    def __init__(self, ports, token, seed):
+    def __init__(self, ports, token, seed, bulk_notes):
+        """`bulk_notes`: bytes in the notes of each event that is posted in bulk."""
+        self.bulk_notes = bulk_notes
         self.ports = ports
         self.token = token
         self.history = History()
@@ -69,10 +71,12 @@ class Clients:
 
     # Writing
 
-    def make(self, unique_id, chance):
-        """An event whose content is its own."""
+    def make(self, unique_id, chance, notes=None):
+        """An event whose content is its own, its notes of about so many bytes."""
+        if notes is None:
+            notes = chance.choice([0, 10, 200, 2000])
         made = event(unique_id, script_name=f"Script {chance.randint(1, 9)}",
-                     notes=[unique_id, "x" * chance.choice([0, 10, 200, 2000])])
+                     notes=[unique_id, "x" * notes])
         with self.lock:
             self.history.sent[unique_id] = made
         return made
@@ -115,7 +119,8 @@ class Clients:
         while not self.stopping.is_set():
             while len(waiting) < BULK_EVENTS:
                 number += 1
-                waiting.append((self.make(f"{name}-{number}", line.chance), time.monotonic()))
+                posted = self.make(f"{name}-{number}", line.chance, self.bulk_notes)
+                waiting.append((posted, time.monotonic()))
             body = json_lines(posted for posted, _ in waiting)
             answer = line.ask("POST", "/v1/events", body, bearer(self.token) + NDJSON)
             ended = time.monotonic()

@@ -9,7 +9,7 @@ import time
 import history
 from clients import Clients
 from harness import until
-from members import ELECTION_TIMEOUT_SECONDS, GATEWAY, GATEWAYS, PORT, Members, Watcher
+from members import ELECTION_TIMEOUT_SECONDS, GATEWAY, GATEWAYS, PORT, Members, Watcher, text_of
 from network import Network
 from wire import ask, bearer, replay
 
@@ -17,6 +17,7 @@ from wire import ask, bearer, replay
 SLACK_SECONDS = 1.0
 READY_SECONDS = 30
 HEALED_SECONDS = 60
+PORTION_ROWS = 2000
 # Actions that take a leader from its office, when they are done to it.
 DEPOSING = ("kill", "terminate", "stop", "cut", "disk")
 
@@ -62,7 +63,7 @@ class Run:
             self.members.start_all()
             self.until_ready()
             self.members.make_token()
-            self.clients = Clients(GATEWAYS, self.members.token, self.seed)
+            self.clients = Clients(GATEWAYS, self.members.token, self.seed, self.scenario.notes)
             self.load(seconds)
             self.judge()
         return self.result(time.monotonic() - start)
@@ -272,12 +273,23 @@ class Run:
         self.until_equal()
         for _, words in self.members.deaths():
             self.failures.append(words)
-        self.rows = replay(PORT, self.members.token, "resource=all", timeout=120)
+        self.rows = self.all_rows()
         self.verdict = history.check(self.clients.history, self.rows)
         self.failures += self.verdict.words
         self.compare_files()
         for verb, fields in self.scenario.expectations:
             getattr(self, "expect_" + verb)(fields)
+
+    def all_rows(self):
+        """Every row of the log, in portions that a client holds in memory with ease."""
+        rows = []
+        while True:
+            begin = len(rows)
+            portion = replay(PORT, self.members.token,
+                             f"resource=all&from={begin}&until={begin + PORTION_ROWS}", timeout=60)
+            if not portion:
+                return rows
+            rows += portion
 
     def until_equal(self):
         """Every node has applied and stored the same log."""
@@ -362,6 +374,13 @@ class Run:
                 if mends and moment < seen < end:
                     self.failures.append(
                         f"node {node} took over in term {term} {seen - moment:.2f} s after a return")
+
+    def expect_fetched(self, fields):
+        """The node took over segments of its peers, as its log says."""
+        count = text_of(self.members.log(int(fields["who"]))).count('event="fetched from peers"')
+        self.notes.append(f"node {fields['who']} fetched {count} segments")
+        if not count:
+            self.failures.append(f"node {fields['who']} fetched no segment")
 
     def rate_of(self, name):
         """Acknowledged events a second in a measured interval."""

@@ -31,6 +31,7 @@ MENDING = ("start", "continue", "heal", "empty")
 EXPECTATIONS = {
     "replaced": r"(?P<timeouts>\d+)",
     "kept": r"",
+    "fetched": r"(?P<who>\d+)",
     "undisturbed": r"",
     "gap": r"(?P<timeouts>\d+)",
     "rate": r"(?P<name>\w+) (?P<ratio>\d*\.?\d+) of (?P<other>\w+)",
@@ -63,6 +64,7 @@ class Scenario:
     name: str
     text: str
     nodes: int = 3
+    notes: int = 200
     disks: dict = dataclasses.field(default_factory=dict)
     actions: list = dataclasses.field(default_factory=list)
     expectations: list = dataclasses.field(default_factory=list)
@@ -109,6 +111,8 @@ def parse_line(scenario, words, seconds, fail):
     first, _, rest = words.partition(" ")
     if first == "nodes" and rest in ("1", "3", "5", "7"):
         scenario.nodes = int(rest)
+    elif first == "notes" and rest.isdigit() and int(rest) <= 60000:
+        scenario.notes = int(rest)
     elif first == "disk" and (match := re.fullmatch(r"(\d+) (\d+)M", rest)):
         scenario.disks[int(match[1])] = int(match[2])
     elif first == "at" and (match := re.fullmatch(r"(\d+(?:\.\d+)?) (.+)", rest)):
@@ -127,7 +131,7 @@ def parse_line(scenario, words, seconds, fail):
     elif first == "expect":
         scenario.expectations.append(fields_of("expectation", EXPECTATIONS, rest, fail))
     else:
-        fail(f"{words!r} begins with none of: nodes N, disk N SIZEM, at TIME, "
+        fail(f"{words!r} begins with none of: nodes N, notes BYTES, disk N SIZEM, at TIME, "
              "every PERIOD from TIME, expect")
 
 

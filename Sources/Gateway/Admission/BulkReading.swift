@@ -94,8 +94,11 @@ extension GatewayCore {
 
     private mutating func judgeElement(_ bulk: BulkReading) -> BulkReading.Next {
         let credential: Credential
-        do {
+        do throws(Refusal) {
             credential = try judgeApplication(bulk.credential)
+            if credential.application != bulk.credential.application {
+                try authorize(credential, ("audit_events_fmp", "create"))
+            }
         } catch {
             return .refused(error)
         }

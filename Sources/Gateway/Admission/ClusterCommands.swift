@@ -12,7 +12,7 @@ extension GatewayCore {
     ) throws(Refusal) -> Admission {
         try requireAdministrator(credential)
         try set.read(bytes, body: body, query: nil)
-        return .cluster(.transfer(to: try node(bytes)), author: credential.token.id)
+        return .cluster(.transfer(to: try node(bytes)), author: credential.id)
     }
 
     /// `{"node":4,"address":"host:port"}`, or the node alone where it is a member.
@@ -28,7 +28,7 @@ extension GatewayCore {
             case .promoteMember: .promote(node)
             default: .remove(node)
             }
-        return .cluster(.change(change), author: credential.token.id)
+        return .cluster(.change(change), author: credential.id)
     }
 
     /// The parameter `address`, as far as it can be judged without trying it.

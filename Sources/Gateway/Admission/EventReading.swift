@@ -7,9 +7,10 @@ struct EventReading {
     var parameters = EventParameters()
     var expected: Revision?
     var applicationView = View.none
+    var sessionView = View.none
     var faults: [ParameterFault] = []
 
-    enum View: String { case none, summary, full }
+    enum View: String, CaseIterable { case none, summary, full }
 
     /// Fills everything from `set`; `bytes` is what its document was parsed from.
     ///
@@ -84,7 +85,7 @@ struct EventReading {
     /// Reads which views the request asks for; its faults are appended.
     mutating func readViews(_ set: ParameterSet) {
         applicationView = view(.applicationView, set)
-        _ = view(.sessionView, set)
+        sessionView = view(.sessionView, set)
     }
 
     private mutating func readExpectedRevision(_ set: ParameterSet, _ bytes: Span<UInt8>) {
@@ -167,6 +168,6 @@ struct EventReading {
     private mutating func fault(
         _ name: ParameterName, _ kind: ParameterFault.Kind, _ detail: String
     ) {
-        faults.append(ParameterFault(name.rawValue, kind, detail))
+        faults.append(ParameterFault(name.text, kind, detail))
     }
 }

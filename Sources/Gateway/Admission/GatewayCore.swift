@@ -16,9 +16,12 @@ package enum Admission: Sendable {
     case bulk(Credential)
     case read(ReadAdmission)
     case replay(PageRequest, follow: Bool, stale: Bool)
-    case command(
-        DirectoryCommand, record: [UInt8], secret: String?, surface: Route.Surface)
-    case indexTokens
+    case command(CommandAdmission)
+    /// A password to be hashed off the loop; then `resume` goes on.
+    case hash(PasswordWork)
+    /// The session's use must be recorded before the request is carried out; then it is admitted
+    /// again.
+    case awaitUse(TokenID)
     /// A command about the cluster, in the name of this token.
     case cluster(ClusterCommand.Action, author: TokenID)
     /// A piece of this node's files.
@@ -32,7 +35,7 @@ package enum Admission: Sendable {
 package struct EventAdmission: Sendable {
     package let uniqueID: [UInt8]
     package let expected: Revision?
-    package let applicationView: ApplicationView?
+    package let views: Views
 }
 
 package struct ReadAdmission: Sendable {
@@ -41,7 +44,18 @@ package struct ReadAdmission: Sendable {
     package let history: Bool
     package let surface: Route.Surface
     package let stale: Bool
-    package let applicationView: ApplicationView?
+    package let views: Views
+}
+
+/// When something happens: by the clock that only runs on, and by the one on the wall.
+package struct Moment: Sendable {
+    package let now: Instant
+    package let wall: Timestamp
+
+    package init(now: Instant, wall: Timestamp) {
+        self.now = now
+        self.wall = wall
+    }
 }
 
 /// A whole answer, ready to be sent.
@@ -62,8 +76,12 @@ package struct Answer: Sendable {
     }
 }
 
+// Invariant: whatever the route, the earlier of two faults gives the answer, in the order of
+// docs/reference/http-api.md.
+
 /// Everything that is decided before the cluster is asked, in one order for every route: route,
-/// content type, size, decoded, any parameters, token, application, permission, parameters.
+/// service and route deployed, content type, size, decoded, any parameters, token, session age,
+/// client record, application, permission, parameters.
 package struct GatewayCore {
     package let settings: GatewaySettings
     package let times: TimeReading
@@ -71,7 +89,14 @@ package struct GatewayCore {
     package var directory: Directory? {
         didSet { checkedTokens.forget() }
     }
+    /// A node told of a directory that cannot be read, and none has told of a good one.
+    package var isDirectoryUnreadable = false
+    /// When a leader with a majority was heard last.
+    package var heardAt = Instant.zero
+    /// Of the request that is judged.
+    var moment = Moment(now: .zero, wall: .absent)
     var checkedTokens = CheckedTokens()
+    var waitingUses: [TokenID: WaitingUse] = [:]
     /// The stored record of the event that was admitted last.
     package var draft: [UInt8] = []
     let hash = SHA256()
@@ -95,11 +120,15 @@ package struct GatewayCore {
 
     /// Judges a request whose body is whole, or over its limit (`isOversized`).
     ///
-    /// `entropy` gives `entropyBytes` random bytes to a route that makes a secret.
+    /// `entropy` gives `Entropy.byteCount` random bytes to a route that makes a secret.
     package mutating func admit(
         _ head: HTTPHead, body: Range<Int>, isOversized: Bool, in bytes: Span<UInt8>,
-        requestID: String, entropy: () -> [UInt8]
+        requestID: String, at moment: Moment, entropy: () -> [UInt8]
     ) -> (admission: Admission, route: Route?) {
+        self.moment = moment
+        if directory == nil, isDirectoryUnreadable, let refusal = unidentified(head, bytes) {
+            return (.answer(refuse(refusal.0, on: refusal.1, requestID: requestID)), nil)
+        }
         let route: Route
         switch RouteTable.match(head.method, path: head.path, in: bytes) {
         case .route(let found): route = found
@@ -111,6 +140,7 @@ package struct GatewayCore {
             )
         }
         do throws(Refusal) {
+            try judgeDeployment(route)
             try judgeContentType(head, route, bytes)
             if isOversized {
                 throw Refusal(
@@ -125,18 +155,40 @@ package struct GatewayCore {
     /// Judges what can be judged of a bulk request before its body is read, so that nobody without a
     /// token fills the memory with bodies. nil: read on; other routes' bodies are small.
     package mutating func refusalBeforeBody(
-        _ head: HTTPHead, in bytes: Span<UInt8>
+        _ head: HTTPHead, in bytes: Span<UInt8>, at moment: Moment
     ) -> Refusal? {
+        self.moment = moment
         guard case .route(let route) = RouteTable.match(head.method, path: head.path, in: bytes),
             route.form == .events, directory != nil,
             (head.contentLength ?? 0) <= route.bodyLimit
         else { return nil }
         do throws(Refusal) {
+            try judgeDeployment(route)
             try judgeContentType(head, route, bytes)
-            try authorize(try nativeCredential(head, bytes).token, for: route)
+            try judgeSilence(route, head, bytes)
+            try authorize(try nativeCredential(head, bytes, for: route), for: route)
             return nil
         } catch {
             return error
+        }
+    }
+
+    /// What needs the directory cannot even be told to be a route while that cannot be read.
+    private func unidentified(
+        _ head: HTTPHead, _ bytes: Span<UInt8>
+    ) -> (Refusal, Route.Surface)? {
+        let path = bytes.copy(head.path)
+        let isCompatible = path.starts(with: "/api/".utf8)
+        guard isCompatible || path.starts(with: "/v1/".utf8) else { return nil }
+        return (Refusal(.identifyRequestError), isCompatible ? .compatible : .native)
+    }
+
+    private func judgeDeployment(_ route: Route) throws(Refusal) {
+        guard let directory, let (resource, action) = route.permission else { return }
+        if directory.withdrawnServices.isEmpty, directory.withdrawnRoutes.isEmpty { return }
+        if directory.withdrawnServices.contains(resource) { throw Refusal(.serviceNotFound) }
+        if directory.withdrawnRoutes.contains("\(resource)/\(action)") {
+            throw Refusal(.routeNotFound)
         }
     }
 
@@ -144,33 +196,92 @@ package struct GatewayCore {
         _ route: Route, _ head: HTTPHead, _ body: Range<Int>, _ bytes: Span<UInt8>,
         _ requestID: String, _ entropy: () -> [UInt8]
     ) throws(Refusal) -> Admission {
-        guard route.needsToken else { return try open(route, head, bytes) }
         if route.surface == .native {
-            let credential = try nativeCredential(head, bytes)
-            try authorize(credential.token, for: route)
+            guard route.needsToken else { return try open(route, head, bytes) }
+            try judgeSilence(route, head, bytes)
+            let credential = try nativeCredential(head, bytes, for: route)
+            try authorize(credential, for: route)
+            if try awaitsUse(credential) { return .awaitUse(credential.id) }
             return try admitNative(route, head, body, bytes, credential, entropy)
         }
-        try set.read(bytes, body: body, query: head.query)
-        let credential = try credential(head, bytes)
-        try authorize(credential.token, for: route)
+        guard route.form == .sensitive else {
+            try set.read(bytes, body: body, query: head.query)
+            return try admitCompatible(route, head, bytes, bytes, requestID, entropy)
+        }
+        guard let decoded = Base64.decode(bytes.extracting(Self.trimmed(bytes, body)))
+        else {
+            throw Refusal(.invalidEncodedParams, "The body is not base64.")
+        }
+        let query = head.query.map { bytes.copy($0) }
+        try set.read(
+            decoded.span, body: 0..<decoded.count, query: query.map { 0..<$0.count }, in: query)
+        return try admitCompatible(route, head, bytes, decoded.span, requestID, entropy)
+    }
+
+    /// The body without white space around it, which command lines like to add.
+    private static func trimmed(_ bytes: Span<UInt8>, _ body: Range<Int>) -> Range<Int> {
+        var (start, end) = (body.lowerBound, body.upperBound)
+        let isWhite = { (byte: UInt8) in byte == 0x20 || byte == 0x0A || byte == 0x0D }
+        while start < end, isWhite(bytes[start]) { start += 1 }
+        while end > start, isWhite(bytes[end - 1]) { end -= 1 }
+        return start..<end
+    }
+
+    /// `headBytes`: where the head is; `bytes`: where the parameters are.
+    private mutating func admitCompatible(
+        _ route: Route, _ head: HTTPHead, _ headBytes: Span<UInt8>, _ bytes: Span<UInt8>,
+        _ requestID: String, _ entropy: () -> [UInt8]
+    ) throws(Refusal) -> Admission {
+        try judgeSilence(route, head, headBytes)
+        if route.action == .createSession {
+            return try admitLogin(route, bytes, Entropy(entropy()))
+        }
+        let credential = try credential(head, headBytes, for: route)
+        try authorize(credential, for: route)
+        let admission = try act(
+            route, head, headBytes, bytes, credential, requestID, entropy)
+        // Last of all: a request that is refused is no use of its session.
+        if try awaitsUse(credential) { return .awaitUse(credential.id) }
+        return admission
+    }
+
+    private mutating func act(
+        _ route: Route, _ head: HTTPHead, _ headBytes: Span<UInt8>, _ bytes: Span<UInt8>,
+        _ credential: Credential, _ requestID: String, _ entropy: () -> [UInt8]
+    ) throws(Refusal) -> Admission {
         switch route.action {
         case .createEvent: return try admitEvent(credential, bytes)
         case .readEvent: return try admitRead(credential, bytes, history: false)
         case .eventHistory: return try admitRead(credential, bytes, history: true)
-        case .eraseEvent:
-            let request = requestIdentity(head, bytes, credential, entropy())
-            return try admitErasure(credential, on: .compatible, request)
-        case .createToken, .revokeToken:
-            let entropy = entropy()
-            let request = requestIdentity(head, bytes, credential, entropy)
-            return route.action == .createToken
-                ? try admitTokenCreation(credential, bytes, request: request, entropy)
-                : try admitTokenRevocation(credential, request: request)
-        case .indexTokens: return .indexTokens
-        case .appendEvents, .replayEvents, .nativeEvent, .cluster, .transfer, .seal,
-            .clusterFiles, .live, .ready, .metrics, .compact, .indexHolds, .addHold, .removeHold,
-            .eraseNative, .indexMembers, .addMember, .promoteMember, .removeMember:
-            preconditionFailure("\(route.label) is not of the compatible surface")
+        case .readSession:
+            return try admitSessionRead(route, credential, requestID: requestID)
+        case .readUser: return try admitUserRead(route, credential, requestID: requestID)
+        case .indexTokens, .indexSessions, .indexUsers, .indexApplications, .indexRoles,
+            .indexServices, .indexRoutes:
+            return try admitDirectoryIndex(route, credential, bytes, requestID: requestID)
+        default: break
+        }
+        let entropy = Entropy(entropy())
+        let request = requestIdentity(head, headBytes, credential, entropy)
+        switch route.action {
+        case .eraseEvent: return try admitErasure(credential, on: .compatible, request)
+        case .createToken:
+            return try admitTokenCreation(credential, bytes, request: request, entropy)
+        case .revokeToken: return try admitTokenRevocation(credential, request: request)
+        case .deleteSession: return try admitSessionDeletion(route, credential, request)
+        case .registerClient: return try admitRegistration(route, credential, request)
+        case .createUser:
+            return try admitUserCreation(route, credential, bytes, entropy, request)
+        case .updateUser:
+            return try admitUserChange(route, credential, bytes, entropy, request)
+        case .deleteUser: return try admitUserDeletion(route, credential, request)
+        case .createApplication, .readApplication, .updateApplication, .deleteApplication:
+            return try admitApplication(route, credential, request, requestID: requestID)
+        case .createRole, .updateRole, .deleteRole:
+            return try admitRole(route, credential, bytes, request)
+        case .deployService, .withdrawService, .deployRoute, .withdrawRoute:
+            return try admitDeployment(route, credential, request)
+        default: preconditionFailure("\(route.label) is not of the compatible surface")
         }
     }
 
@@ -194,6 +305,12 @@ package struct GatewayCore {
         case .parameters:
             guard MediaType.isJSON(head.contentType, bytes) else {
                 throw Refusal(.invalidContentType)
+            }
+        case .sensitive:
+            guard MediaType.isText(head.contentType, bytes) else {
+                throw Refusal(
+                    .invalidContentType,
+                    "This route takes text/plain: the parameters' JSON in base64.")
             }
         case .events:
             guard
@@ -219,7 +336,7 @@ package struct GatewayCore {
         return .append(
             EventAdmission(
                 uniqueID: Array(set.text[reading.parameters.uniqueID]),
-                expected: reading.expected, applicationView: view(credential)))
+                expected: reading.expected, views: views(credential)))
     }
 
     /// Appends the event that was read last to `draft`, as a stored record.
@@ -227,15 +344,6 @@ package struct GatewayCore {
         RecordEncoder.append(
             reading.parameters, values: set.text, application: credential.applicationBytes,
             writtenBy: credential.writtenBy, hash: hash, to: &draft)
-    }
-
-    private func view(_ credential: Credential) -> ApplicationView? {
-        guard reading.applicationView != .none,
-            let place = settings.applications.firstIndex(of: credential.application)
-        else { return nil }
-        return ApplicationView(
-            number: place + 1, slug: credential.application,
-            permissions: reading.applicationView == .full ? credential.token.permissions : nil)
     }
 
     private mutating func admitRead(
@@ -249,7 +357,7 @@ package struct GatewayCore {
         return .read(
             ReadAdmission(
                 uniqueID: uniqueID, revision: revision, history: history, surface: .compatible,
-                stale: false, applicationView: view(credential)))
+                stale: false, views: views(credential)))
     }
 
     /// The unique_id that is asked for; any text, for it need not be one that could be posted.
@@ -285,6 +393,10 @@ package struct GatewayCore {
 enum MediaType {
     static func isJSON(_ range: Range<Int>?, _ bytes: Span<UInt8>) -> Bool {
         isMedia("application/json", range, bytes)
+    }
+
+    static func isText(_ range: Range<Int>?, _ bytes: Span<UInt8>) -> Bool {
+        isMedia("text/plain", range, bytes)
     }
 
     static func isNDJSON(_ range: Range<Int>?, _ bytes: Span<UInt8>) -> Bool {

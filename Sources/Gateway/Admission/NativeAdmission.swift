@@ -9,12 +9,12 @@ import Records
 extension GatewayCore {
     /// The credential of a native request.
     mutating func nativeCredential(
-        _ head: HTTPHead, _ bytes: Span<UInt8>
+        _ head: HTTPHead, _ bytes: Span<UInt8>, for route: Route
     ) throws(Refusal) -> Credential {
         guard let text = bearer(head, bytes) else {
             throw Refusal(.invalidToken, "Send the token as `Authorization: Bearer TOKEN`.")
         }
-        return try check(text)
+        return try check(text, for: route)
     }
 
     mutating func admitNative(
@@ -42,20 +42,20 @@ extension GatewayCore {
             return .read(
                 ReadAdmission(
                     uniqueID: uniqueID, revision: nil, history: history, surface: .native,
-                    stale: stale, applicationView: nil))
+                    stale: stale, views: Views()))
         case .cluster: return .clusterStatus
         case .transfer: return try admitTransfer(credential, body, bytes)
         case .seal:
             try requireAdministrator(credential)
-            return .cluster(.seal, author: credential.token.id)
+            return .cluster(.seal, author: credential.id)
         case .clusterFiles: return try admitFiles(credential, query)
         case .indexMembers:
             try requireAdministrator(credential)
-            return .cluster(.members, author: credential.token.id)
+            return .cluster(.members, author: credential.id)
         case .addMember, .promoteMember, .removeMember:
             return try admitMemberChange(route, credential, body, bytes)
         case .compact, .indexHolds, .addHold, .removeHold, .eraseNative:
-            let request = requestIdentity(head, bytes, credential, entropy())
+            let request = requestIdentity(head, bytes, credential, Entropy(entropy()))
             return try admitRetention(route, query, head, body, bytes, credential, request)
         default: preconditionFailure("\(route.label) is not of the native surface")
         }
@@ -70,7 +70,7 @@ extension GatewayCore {
         case .indexHolds:
             try requireAdministrator(credential)
             return .cluster(
-                .holds(after: text(query, "after") ?? []), author: credential.token.id)
+                .holds(after: text(query, "after") ?? []), author: credential.id)
         case .addHold: return try admitHold(credential, body, bytes, request)
         case .removeHold:
             return try admitHoldRemoval(

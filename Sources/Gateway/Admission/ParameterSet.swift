@@ -2,34 +2,6 @@ import Bytes
 import HTTPWire
 import JSON
 
-/// The parameters that routes know. The raw value is the name on the wire.
-enum ParameterName: String, CaseIterable {
-    case uniqueID = "unique_id"
-    case scriptName = "script_name"
-    case hostName = "host_name"
-    case fileName = "file_name"
-    case startTime = "start_time"
-    case stopTime = "stop_time"
-    case notes
-    case updatedIn = "updated_in"
-    case token
-    case applicationView = "application_view"
-    case application
-    case sessionView = "session_view"
-    case expectedRevision = "expected_revision"
-    case revision
-    case name
-    case kind
-    case permissions
-    case id
-    case node
-    case reason
-    case policy
-    case dryRun = "dry_run"
-    case from
-    case address
-}
-
 /// What a request holds of one parameter.
 enum ParameterValue: Equatable {
     case absent
@@ -43,7 +15,7 @@ enum ParameterValue: Equatable {
 struct ParameterSet {
     private static let namesByLength: [[ParameterName]] = {
         var table: [[ParameterName]] = Array(repeating: [], count: 32)
-        for name in ParameterName.allCases { table[name.rawValue.utf8.count].append(name) }
+        for name in ParameterName.allCases { table[name.text.utf8.count].append(name) }
         return table
     }()
 
@@ -62,14 +34,22 @@ struct ParameterSet {
         if case .text(let range) = self[name] { range.isEmpty } else { false }
     }
 
-    /// Reads the parameters of a JSON body and a query string; the body wins.
+    /// Reads the parameters of a JSON body and a query string; the body wins. `queryBytes`: where the
+    /// query is, if that is not where the body is.
     mutating func read(
-        _ bytes: Span<UInt8>, body: Range<Int>, query queryRange: Range<Int>?
+        _ bytes: Span<UInt8>, body: Range<Int>, query queryRange: Range<Int>?,
+        in queryBytes: [UInt8]? = nil
     ) throws(Refusal) {
         reset()
         var count = 0
         if !body.isEmpty { count += try readBody(bytes, body) }
-        if let queryRange { count += try readQuery(bytes, queryRange) }
+        if let queryRange {
+            if let queryBytes {
+                count += try readQuery(queryBytes.span, queryRange)
+            } else {
+                count += try readQuery(bytes, queryRange)
+            }
+        }
         guard count > 0 else { throw Refusal(.noParamsDecoded) }
     }
 
@@ -102,17 +82,46 @@ struct ParameterSet {
             count += 1
             let value = document.value(of: current)
             if let known = known(current, bytes), document.kind(value) != .null {
-                if document.kind(value) == .string {
-                    let start = text.count
-                    document.appendUnescaped(value, from: bytes, to: &text)
-                    values[Self.place(known)] = .text(start..<text.count)
-                } else {
-                    values[Self.place(known)] = .value(node: value)
-                }
+                set(known, to: value, bytes)
+            } else if document.kind(value) == .object, isGroup(current, bytes) {
+                readGroup(current, value, bytes)
             }
             name = document.nextName(after: current, in: object)
         }
         return count
+    }
+
+    private mutating func set(_ name: ParameterName, to value: Int, _ bytes: Span<UInt8>) {
+        guard document.kind(value) == .string else {
+            values[Self.place(name)] = .value(node: value)
+            return
+        }
+        let start = text.count
+        document.appendUnescaped(value, from: bytes, to: &text)
+        values[Self.place(name)] = .text(start..<text.count)
+    }
+
+    // MARK: Groups: `{"page":{"size":10}}` is `page.size`
+
+    private func isGroup(_ name: Int, _ bytes: Span<UInt8>) -> Bool {
+        document.equals(name, "page", in: bytes) || document.equals(name, "search", in: bytes)
+            || document.equals(name, "sort", in: bytes)
+    }
+
+    /// Reads the members of the group at `object`; what stands under the whole name wins.
+    private mutating func readGroup(_ group: Int, _ object: Int, _ bytes: Span<UInt8>) {
+        guard let prefix = document.string(group, from: bytes) else { return }
+        var member = document.firstChild(of: object)
+        while let current = member {
+            let value = document.value(of: current)
+            if let text = document.string(current, from: bytes), document.kind(value) != .null,
+                let name = ParameterName.allCases.first(where: { $0.text == "\(prefix).\(text)" }),
+                self[name] == .absent
+            {
+                set(name, to: value, bytes)
+            }
+            member = document.nextName(after: current, in: object)
+        }
     }
 
     /// Reads the event that is the element at `element` of a document parsed before.
@@ -136,7 +145,7 @@ struct ParameterSet {
             candidates = Self.namesByLength[node.content.count]
         }
         for candidate in candidates
-        where document.equals(name, candidate.rawValue.utf8Span.span, in: bytes) {
+        where document.equals(name, candidate.text.utf8Span.span, in: bytes) {
             return candidate
         }
         return nil
@@ -153,7 +162,7 @@ struct ParameterSet {
         for parameter in query.parameters {
             guard
                 let name = ParameterName.allCases.first(where: {
-                    query.text.span.equals($0.rawValue.utf8Span.span, in: parameter.name)
+                    query.text.span.equals($0.text.utf8Span.span, in: parameter.name)
                 }), self[name] == .absent
             else { continue }
             let start = text.count
@@ -163,32 +172,5 @@ struct ParameterSet {
         return query.parameters.count
     }
 
-    private static func place(_ name: ParameterName) -> Int {
-        switch name {
-        case .uniqueID: 0
-        case .scriptName: 1
-        case .hostName: 2
-        case .fileName: 3
-        case .startTime: 4
-        case .stopTime: 5
-        case .notes: 6
-        case .updatedIn: 7
-        case .token: 8
-        case .applicationView: 9
-        case .application: 10
-        case .sessionView: 11
-        case .expectedRevision: 12
-        case .revision: 13
-        case .name: 14
-        case .kind: 15
-        case .permissions: 16
-        case .id: 17
-        case .node: 18
-        case .reason: 19
-        case .policy: 20
-        case .dryRun: 21
-        case .from: 22
-        case .address: 23
-        }
-    }
+    private static func place(_ name: ParameterName) -> Int { Int(name.rawValue) }
 }

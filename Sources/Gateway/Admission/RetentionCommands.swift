@@ -19,11 +19,13 @@ extension GatewayCore {
         try set.read(bytes, body: body, query: nil)
         var faults: [ParameterFault] = []
         let order = order(&faults)
-        let isDry = flag(.dryRun, &faults)
+        beginFaults()
+        let isDry = flag(.dryRun) ?? false
+        faults += reading.faults
         let place = place(bytes, &faults)
         guard faults.isEmpty else { throw Refusal.judging(faults) }
         if isDry {
-            return .cluster(.estimate(order, from: place), author: credential.token.id)
+            return .cluster(.estimate(order, from: place), author: credential.id)
         }
         var details: [UInt8] = []
         var object = JSONObjectWriter(to: &details)
@@ -77,11 +79,11 @@ extension GatewayCore {
         var record: [UInt8] = []
         RecordEncoder.appendAdministration(
             action: action, subject: subject, details: details,
-            application: credential.application, writtenBy: credential.token.id.description,
-            to: &record)
+            application: credential.application,
+            writtenBy: String(decoding: credential.writtenBy, as: UTF8.self), to: &record)
         let command = DirectoryCommand(
-            request: request, author: credential.token.id, change: change)
-        return .command(command, record: record, secret: nil, surface: surface)
+            request: request, author: credential.id, change: change)
+        return .command(CommandAdmission(command: command, record: record, surface: surface))
     }
 
     private static func details(_ reason: String) -> [UInt8] {
@@ -112,17 +114,6 @@ extension GatewayCore {
         return order
     }
 
-    private func flag(_ name: ParameterName, _ faults: inout [ParameterFault]) -> Bool {
-        switch set[name] {
-        case .absent: return false
-        case .value(let node):
-            if let value = set.document.boolean(node) { return value }
-        case .text: break
-        }
-        faults.append(ParameterFault(name.rawValue, .wrongType, "true or false"))
-        return false
-    }
-
     private func place(_ bytes: Span<UInt8>, _ faults: inout [ParameterFault]) -> UInt64 {
         switch set[.from] {
         case .absent: return 0
@@ -147,7 +138,7 @@ extension GatewayCore {
     private func required(
         _ name: ParameterName, limit: Int, _ faults: inout [ParameterFault]
     ) -> [UInt8] {
-        let parameter = name.rawValue
+        let parameter = name.text
         switch set[name] {
         case .absent: faults.append(ParameterFault(parameter, .missing, "it is required"))
         case .value: faults.append(ParameterFault(parameter, .wrongType, "a string"))

@@ -2,23 +2,18 @@ import Bytes
 import Crypto
 import HTTPWire
 import JSON
+import Ledger
 package import Records
 
 // The administration of tokens: create, index, revoke. Only administrators come this far.
 
 extension GatewayCore {
-    /// Permissions of an application's token when none are named.
-    static let defaultPermissions = ["audit_events_fmp/*", "events/*"]
     /// Permissions of one token, and bytes of one of them. More is `too long`.
     static let permissionLimit = 64
     static let nameBytes = 255
 
-    /// Random bytes that a command takes: request id, token id and secret.
-    package static let entropyBytes =
-        Identifier.encodedSize + 8 + TokenText.secretByteCount
-
     mutating func admitTokenCreation(
-        _ credential: Credential, _ bytes: Span<UInt8>, request: Identifier, _ entropy: [UInt8]
+        _ credential: Credential, _ bytes: Span<UInt8>, request: Identifier, _ entropy: Entropy
     ) throws(Refusal) -> Admission {
         try requireAdministrator(credential)
         var faults: [ParameterFault] = []
@@ -28,24 +23,29 @@ extension GatewayCore {
             faults.append(ParameterFault("application", .missing, "the token's application"))
         }
         let name = tokenName(&faults)
-        let permissions = tokenPermissions(bytes, kind, &faults)
+        let permissions = tokenPermissions(bytes, kind, application, &faults)
+        reading.faults = []
+        reading.readViews(set)
+        faults += reading.faults
         guard faults.isEmpty else { throw Refusal.judging(faults) }
-        guard permissions.allSatisfy(credential.token.mayGrant) else {
+        guard permissions.allSatisfy(credential.authority.mayGrant) else {
             throw Refusal(
                 .permissionDenied, "A token can only be given permissions that its maker holds.")
         }
-        let id = TokenID(entropy.span.littleEndian(at: 16))
-        let secret = Array(entropy.suffix(TokenText.secretByteCount))
+        let id = TokenID(entropy.id)
+        let secret = entropy.secret
         let row = TokenRow(
             id: id, kind: kind, application: application, name: name, permissions: permissions,
             secretDigest: hash.hash(secret), createdAt: .absent)
         var details: [UInt8] = []
         Self.appendToken(row, to: &details)
         let command = DirectoryCommand(
-            request: request, author: credential.token.id, change: .createToken(row))
+            request: request, author: credential.id, change: .createToken(row))
         return .command(
-            command, record: record("tokens/create", id, details, credential),
-            secret: TokenText(kind: kind, id: id, secret: secret).text, surface: .compatible)
+            CommandAdmission(
+                command: command, record: record("tokens/create", id, details, credential),
+                reveal: .token(TokenText(kind: kind, id: id, secret: secret).text),
+                surface: .compatible, views: views(credential)))
     }
 
     mutating func admitTokenRevocation(
@@ -64,10 +64,15 @@ extension GatewayCore {
                 [ParameterFault("id", .unknownID, "the 16 digits of a token's id")])
         }
         let command = DirectoryCommand(
-            request: request, author: credential.token.id, change: .revokeToken(id))
+            request: request, author: credential.id, change: .revokeToken(id))
+        reading.faults = []
+        reading.readViews(set)
+        try judgeFaults()
         return .command(
-            command, record: record("tokens/revoke", id, Array("{}".utf8), credential),
-            secret: nil, surface: .compatible)
+            CommandAdmission(
+                command: command,
+                record: record("tokens/revoke", id, Array("{}".utf8), credential),
+                surface: .compatible, views: views(credential)))
     }
 
     /// Appends what may be shown of a token: never its secret, nor the digest of it.
@@ -96,10 +101,10 @@ extension GatewayCore {
     /// Names the command: the client's `Idempotency-Key` where it sent one, so that repeating the
     /// request gets the first answer, else random.
     func requestIdentity(
-        _ head: HTTPHead, _ bytes: Span<UInt8>, _ credential: Credential, _ entropy: [UInt8]
+        _ head: HTTPHead, _ bytes: Span<UInt8>, _ credential: Credential, _ entropy: Entropy
     ) -> Identifier {
         guard let key = head.value("idempotency-key", in: bytes) else {
-            return Identifier(entropy.span, at: 0)
+            return entropy.request
         }
         let digest = hash.hash(credential.writtenBy + bytes.copy(key))
         return Identifier(digest.span, at: 0)
@@ -111,15 +116,9 @@ extension GatewayCore {
         var record: [UInt8] = []
         RecordEncoder.appendAdministration(
             action: action, subject: subject.description, details: details,
-            application: credential.application, writtenBy: credential.token.id.description,
-            to: &record)
+            application: credential.application,
+            writtenBy: String(decoding: credential.writtenBy, as: UTF8.self), to: &record)
         return record
-    }
-
-    func requireAdministrator(_ credential: Credential) throws(Refusal) {
-        guard credential.token.kind == .administrator else {
-            throw Refusal(.permissionDenied, "Only an administrator's token may do this.")
-        }
     }
 
     private func tokenKind(_ faults: inout [ParameterFault]) -> TokenKind {
@@ -154,13 +153,16 @@ extension GatewayCore {
     }
 
     private func tokenPermissions(
-        _ bytes: Span<UInt8>, _ kind: TokenKind, _ faults: inout [ParameterFault]
+        _ bytes: Span<UInt8>, _ kind: TokenKind, _ application: String,
+        _ faults: inout [ParameterFault]
     ) -> [String] {
         guard case .value(let node) = set[.permissions] else {
             if set[.permissions] != .absent, !set.isEmpty(.permissions) {
                 faults.append(ParameterFault("permissions", .wrongType, "an array of strings"))
             }
-            return kind == .administrator ? ["*"] : Self.defaultPermissions
+            guard kind == .application else { return ["*"] }
+            let role = RoleAssignment(application: application, role: Directory.tokenRole)
+            return directory?.role(role)?.permissions ?? []
         }
         var permissions: [String] = []
         var element =

@@ -19,8 +19,8 @@ extension GatewayCore {
         var body: [UInt8] = []
         body.reserveCapacity(512)
         Envelope.appendSuccess(
-            message: Self.message(receipt), application: event.applicationView,
-            requestID: requestID, to: &body
+            message: Self.message(receipt), views: event.views, requestID: requestID,
+            to: &body
         ) { Envelope.appendReceipt(receipt, uniqueID: event.uniqueID, to: &$0) }
         return Answer(status: 200, contentType: Envelope.contentType, body: body)
     }
@@ -93,7 +93,7 @@ extension GatewayCore {
                 headers: headers)
         }
         Envelope.appendSuccess(
-            message: "Found.", application: read.applicationView, requestID: requestID, to: &body
+            message: "Found.", views: read.views, requestID: requestID, to: &body
         ) { output in
             guard read.history else { return output.append(contentsOf: results[0]) }
             JSONWriter.appendRaw("{\"results\":[", to: &output)
@@ -132,17 +132,12 @@ extension GatewayCore {
         return [("Daybook-Stale-Age", "\(seconds)")]
     }
 
-    /// The answer to a directory command; nil outcome words become refusals.
-    package func answer(
-        _ outcome: CommandReply.Outcome, secret: String?, requestID: String
+    /// The answer to a directory command on the compatible surface.
+    func compatibleAnswer(
+        _ outcome: CommandReply.Outcome, _ command: CommandAdmission, requestID: String
     ) -> Answer {
-        var body: [UInt8] = []
         switch outcome {
-        case .done(let answer):
-            Envelope.appendSuccess(requestID: requestID, to: &body) { output in
-                Self.append(answer, secret: secret, to: &output)
-            }
-            return Answer(status: 200, contentType: Envelope.contentType, body: body)
+        case .done(let answer): return done(answer, command, requestID: requestID)
         case .unknownToken:
             return refuse(
                 Refusal.judging([ParameterFault("id", .unknownID, "no such token")]),
@@ -177,21 +172,5 @@ extension GatewayCore {
         refuse(
             Refusal.judging([ParameterFault("unique_id", fault, detail)]), on: .compatible,
             requestID: requestID)
-    }
-
-    /// All tokens, without their secrets.
-    package func tokensAnswer(requestID: String) -> Answer {
-        var body: [UInt8] = []
-        Envelope.appendSuccess(message: "Found.", requestID: requestID, to: &body) { output in
-            JSONWriter.appendRaw("{\"results\":", to: &output)
-            var array = JSONArrayWriter(to: &output)
-            for token in directory?.tokens ?? [] {
-                array.element(to: &output)
-                Self.appendToken(token, to: &output)
-            }
-            array.close(to: &output)
-            output.append(UInt8(ascii: "}"))
-        }
-        return Answer(status: 200, contentType: Envelope.contentType, body: body)
     }
 }

@@ -9,14 +9,14 @@ package enum Envelope {
 
     /// Appends the envelope of a success; `data` appends the value of `data`.
     package static func appendSuccess(
-        message: String = "Done.", application: ApplicationView? = nil, requestID: String?,
-        to output: inout [UInt8], data: (inout [UInt8]) -> Void
+        message: String = "Done.", views: Views = Views(), redirect: String? = nil,
+        requestID: String?, to output: inout [UInt8], data: (inout [UInt8]) -> Void
     ) {
         begin(.actionSuccessful, message, to: &output)
         JSONWriter.appendRaw(",\"data\":", to: &output)
         data(&output)
-        application?.append(to: &output)
-        end(requestID, to: &output)
+        output.append(contentsOf: views.bytes)
+        end(redirect, requestID, to: &output)
     }
 
     /// Appends the envelope of a refusal.
@@ -33,7 +33,11 @@ package enum Envelope {
             JSONWriter.appendRaw(",\"errors\":", to: &output)
             appendFaults(refusal.faults, to: &output)
         }
-        end(requestID, to: &output)
+        if let session = refusal.session {
+            JSONWriter.appendRaw(",\"session\":", to: &output)
+            output.append(contentsOf: session)
+        }
+        end(refusal.redirect, requestID, to: &output)
     }
 
     /// Appends what a receipt tells of one event.
@@ -83,38 +87,18 @@ package enum Envelope {
         JSONWriter.append(message, to: &output)
     }
 
-    private static func end(_ requestID: String?, to output: inout [UInt8]) {
+    private static func end(
+        _ redirect: String?, _ requestID: String?, to output: inout [UInt8]
+    ) {
+        if let redirect {
+            JSONWriter.appendRaw(",\"redirect\":", to: &output)
+            JSONWriter.append(redirect, to: &output)
+        }
         if let requestID {
             JSONWriter.appendRaw(",\"request_id\":", to: &output)
             JSONWriter.append(requestID, to: &output)
         }
         output.append(UInt8(ascii: "}"))
-    }
-}
-
-/// The `application` object that `application_view` asks for.
-package struct ApplicationView: Equatable, Sendable {
-    package let number: Int
-    package let slug: String
-    /// nil in a summary.
-    package let permissions: [String]?
-
-    func append(to output: inout [UInt8]) {
-        JSONWriter.appendRaw(",\"application\":", to: &output)
-        var object = JSONObjectWriter(to: &output)
-        object.member("id", Int64(number), to: &output)
-        object.member("slug", slug, to: &output)
-        object.member("name", slug, to: &output)
-        if let permissions {
-            object.name("permissions", to: &output)
-            var array = JSONArrayWriter(to: &output)
-            for permission in permissions {
-                array.element(to: &output)
-                JSONWriter.append(permission, to: &output)
-            }
-            array.close(to: &output)
-        }
-        object.close(to: &output)
     }
 }
 

@@ -9,7 +9,7 @@ extension GatewayCore {
         _ refusal: Refusal, on surface: Route.Surface, requestID: String
     ) -> Answer {
         var headers: [(StaticString, String)] = []
-        if refusal.status == .notReady {
+        if refusal.status == .notReady || refusal.status == .rateLimitExceeded {
             headers.append(("Retry-After", "\(settings.retryAfterSeconds)"))
         }
         var body: [UInt8] = []
@@ -20,7 +20,7 @@ extension GatewayCore {
                 status: refusal.status.code, contentType: Envelope.contentType, body: body,
                 headers: headers)
         case .native:
-            if refusal.status == .invalidToken {
+            if refusal.status.code == 401 {
                 headers.append(("WWW-Authenticate", "Bearer realm=\"daybook\""))
             }
             let slug = "\(refusal.status.slug)"

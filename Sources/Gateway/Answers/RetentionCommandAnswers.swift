@@ -8,16 +8,15 @@ import Records
 extension GatewayCore {
     /// The answer to a directory command on the surface that it came by.
     package func answer(
-        _ outcome: CommandReply.Outcome, secret: String?, on surface: Route.Surface,
-        requestID: String
+        _ outcome: CommandReply.Outcome, _ command: CommandAdmission, requestID: String
     ) -> Answer {
-        guard surface == .native else {
-            return answer(outcome, secret: secret, requestID: requestID)
+        guard command.surface == .native else {
+            return compatibleAnswer(outcome, command, requestID: requestID)
         }
         switch outcome {
         case .done(let answer):
             var body: [UInt8] = []
-            Self.append(answer, secret: secret, to: &body)
+            Self.append(answer, secret: nil, to: &body)
             return Self.json(body)
         case .unknownToken: return problem(404, "not-found", "No such token.")
         case .unknownID:

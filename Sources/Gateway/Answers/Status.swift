@@ -146,6 +146,8 @@ package struct Refusal: Error, Equatable, Sendable {
     package let isOutcomeUnknown: Bool
     /// Where the user goes next.
     package var redirect: String?
+    /// The session that goes with it, as an object.
+    package var session: [UInt8]?
 
     package init(
         _ status: Status, _ message: String? = nil, faults: [ParameterFault] = [],

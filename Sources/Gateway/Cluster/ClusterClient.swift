@@ -173,6 +173,13 @@ package struct ClusterClient {
                 deadline: now.advanced(byNanoseconds: deadlineNanoseconds)))
     }
 
+    /// Tells the leader of uses of sessions, when there is one; whoever asked looks at the directory
+    /// for what became of it.
+    package mutating func report(_ uses: [SessionUse]) {
+        guard !uses.isEmpty, let leader else { return }
+        send(.sessionUses, to: leader) { SessionUses.append(uses, to: &$0) }
+    }
+
     /// The client is gone: nobody waits for its reads any more. Events go on.
     package mutating func abandon(_ exchange: ExchangeID) {
         queries.removeAll { $0.exchange == exchange }

@@ -9,6 +9,14 @@ package enum RouteAction: Sendable {
     case cluster, transfer, seal, clusterFiles, live, ready, metrics
     case indexMembers, addMember, promoteMember, removeMember
     case eraseEvent, compact, indexHolds, addHold, removeHold, eraseNative
+    case indexEvents
+    case createSession, readSession, deleteSession, indexSessions, registerClient
+    case createUser, readUser, indexUsers, updateUser, deleteUser
+    case createApplication, readApplication, indexApplications, updateApplication
+    case deleteApplication
+    case createRole, indexRoles, updateRole, deleteRole
+    case indexServices, deployService, withdrawService
+    case indexRoutes, deployRoute, withdrawRoute
 }
 
 /// What the body of a route's requests is.
@@ -16,6 +24,8 @@ package enum BodyForm: Sendable {
     case none
     /// `application/json`: an object of parameters.
     case parameters
+    /// `text/plain`: the same in base64, so that it does not lie about in the clear.
+    case sensitive
     /// `application/x-ndjson`, or `application/json` with an array.
     case events
 }
@@ -30,11 +40,33 @@ package struct Route: Sendable {
     /// Matched byte for byte; a path that ends in `/` takes one more segment.
     package let path: StaticString
     package let form: BodyForm
-    /// The permission that it needs; nil where any valid token will do.
+    /// The permission that it needs, and by which it can be withdrawn; nil where any valid token will
+    /// do.
     package let permission: (resource: String, action: String)?
-    package let needsToken: Bool
+    package let access: Access
+    /// In the order of the contract; those of every route with a token are among them.
+    package let parameters: [RouteParameter]
     /// The label of its requests in metrics.
     package let label: String
+
+    package enum Access: Sendable {
+        /// No token is asked for.
+        case open
+        /// A token, or a session of a user with a record.
+        case credential
+        /// The same, and sessions of users who have no record yet.
+        case anySession
+    }
+
+    package var needsToken: Bool { access != .open }
+
+    /// What stands in the table of a parameter.
+    func parameter(_ name: ParameterName) -> RouteParameter {
+        guard let found = parameters.first(where: { $0.name == name }) else {
+            preconditionFailure("\(label) does not know \(name.text)")
+        }
+        return found
+    }
 
     package var bodyLimit: Int {
         form == .events ? GatewayLimits.bulkBodyBytes : GatewayLimits.bodyBytes
@@ -44,14 +76,85 @@ package struct Route: Sendable {
 /// All routes, and how a request finds its own.
 package enum RouteTable {
     package static let routes: [Route] = [
-        compatible(.createEvent, "audit_events_fmp", "create", "/api/v1/audit_events_fmp/create"),
-        compatible(.readEvent, "audit_events_fmp", "read", "/api/v1/audit_events_fmp/read"),
         compatible(
-            .eventHistory, "audit_events_fmp", "history", "/api/v1/audit_events_fmp/history"),
-        compatible(.eraseEvent, "audit_events_fmp", "erase", "/api/v1/audit_events_fmp/erase"),
-        compatible(.createToken, "tokens", "create", "/api/v1/tokens/create"),
-        compatible(.indexTokens, "tokens", "index", "/api/v1/tokens/index"),
-        compatible(.revokeToken, "tokens", "revoke", "/api/v1/tokens/revoke"),
+            .createEvent, "audit_events_fmp", "create", "/api/v1/audit_events_fmp/create",
+            RouteParameters.event),
+        compatible(
+            .readEvent, "audit_events_fmp", "read", "/api/v1/audit_events_fmp/read",
+            RouteParameters.reading),
+        compatible(
+            .eventHistory, "audit_events_fmp", "history", "/api/v1/audit_events_fmp/history",
+            RouteParameters.subject),
+        compatible(
+            .eraseEvent, "audit_events_fmp", "erase", "/api/v1/audit_events_fmp/erase",
+            RouteParameters.erasure),
+        compatible(
+            .createToken, "tokens", "create", "/api/v1/tokens/create", RouteParameters.token),
+        compatible(
+            .indexTokens, "tokens", "index", "/api/v1/tokens/index", RouteParameters.index),
+        compatible(
+            .revokeToken, "tokens", "revoke", "/api/v1/tokens/revoke", RouteParameters.id),
+        compatible(
+            .createSession, "sessions", "create", "/api/v1/sessions/create", RouteParameters.login,
+            form: .sensitive, access: .open),
+        compatible(
+            .readSession, "sessions", "read", "/api/v1/sessions/read", RouteParameters.optionalID,
+            access: .anySession),
+        compatible(
+            .deleteSession, "sessions", "delete", "/api/v1/sessions/delete",
+            RouteParameters.optionalID, access: .anySession),
+        compatible(
+            .indexSessions, "sessions", "index", "/api/v1/sessions/index", RouteParameters.index),
+        compatible(
+            .registerClient, "users", "client_register", "/api/v1/users/client_register",
+            RouteParameters.registration, form: .sensitive, access: .anySession),
+        compatible(
+            .createUser, "users", "create", "/api/v1/users/create", RouteParameters.user),
+        compatible(
+            .readUser, "users", "read", "/api/v1/users/read", RouteParameters.userName),
+        compatible(
+            .indexUsers, "users", "index", "/api/v1/users/index", RouteParameters.index),
+        compatible(
+            .updateUser, "users", "update", "/api/v1/users/update", RouteParameters.userChange),
+        compatible(
+            .deleteUser, "users", "delete", "/api/v1/users/delete", RouteParameters.id),
+        compatible(
+            .createApplication, "applications", "create", "/api/v1/applications/create",
+            RouteParameters.namedSlug),
+        compatible(
+            .readApplication, "applications", "read", "/api/v1/applications/read",
+            RouteParameters.slug),
+        compatible(
+            .indexApplications, "applications", "index", "/api/v1/applications/index",
+            RouteParameters.index),
+        compatible(
+            .updateApplication, "applications", "update", "/api/v1/applications/update",
+            RouteParameters.namedSlug),
+        compatible(
+            .deleteApplication, "applications", "delete", "/api/v1/applications/delete",
+            RouteParameters.slug),
+        compatible(
+            .createRole, "roles", "create", "/api/v1/roles/create", RouteParameters.role),
+        compatible(
+            .indexRoles, "roles", "index", "/api/v1/roles/index", RouteParameters.index),
+        compatible(
+            .updateRole, "roles", "update", "/api/v1/roles/update", RouteParameters.role),
+        compatible(
+            .deleteRole, "roles", "delete", "/api/v1/roles/delete", RouteParameters.slug),
+        compatible(
+            .indexServices, "services", "index", "/api/v1/services/index", RouteParameters.index),
+        compatible(
+            .deployService, "services", "deploy", "/api/v1/services/deploy", RouteParameters.service
+        ),
+        compatible(
+            .withdrawService, "services", "withdraw", "/api/v1/services/withdraw",
+            RouteParameters.service),
+        compatible(
+            .indexRoutes, "routes", "index", "/api/v1/routes/index", RouteParameters.index),
+        compatible(
+            .deployRoute, "routes", "deploy", "/api/v1/routes/deploy", RouteParameters.route),
+        compatible(
+            .withdrawRoute, "routes", "withdraw", "/api/v1/routes/withdraw", RouteParameters.route),
         native(
             .appendEvents, [.post], "/v1/events", form: .events,
             permission: ("audit_events_fmp", "create")),
@@ -90,6 +193,30 @@ package enum RouteTable {
         native(.ready, [.get, .head], "/health/ready", needsToken: false),
         native(.metrics, [.get, .head], "/metrics", needsToken: false),
     ]
+
+    /// The services and the `resource/action` routes that can be deployed and withdrawn. A native
+    /// route goes with the compatible one whose permission it needs.
+    package static let services: [String] = {
+        var services: [String] = []
+        for route in routes {
+            guard let service = route.permission?.resource, !services.contains(service) else {
+                continue
+            }
+            services.append(service)
+        }
+        return services
+    }()
+
+    package static let names: [String] = {
+        var names: [String] = []
+        for route in routes {
+            guard let (resource, action) = route.permission,
+                !names.contains("\(resource)/\(action)")
+            else { continue }
+            names.append("\(resource)/\(action)")
+        }
+        return names
+    }()
 
     /// The routes' paths alone, for a search that touches nothing else.
     private static let paths = routes.map(\.path)
@@ -131,12 +258,19 @@ package enum RouteTable {
             isCompatible: isCompatible, allowed: allowed.joined(separator: ", "))
     }
 
+    /// Permissions of `anySession` routes are judged where they are carried out: what is one's own
+    /// needs none.
     private static func compatible(
-        _ action: RouteAction, _ resource: String, _ verb: String, _ path: StaticString
+        _ action: RouteAction, _ resource: String, _ verb: String, _ path: StaticString,
+        _ parameters: [RouteParameter], form: BodyForm = .parameters,
+        access: Route.Access = .credential
     ) -> Route {
         Route(
-            action: action, surface: .compatible, methods: [.post], path: path, form: .parameters,
-            permission: (resource, verb), needsToken: true, label: "\(resource)/\(verb)")
+            action: action, surface: .compatible,
+            methods: verb == "update" ? [.post, .put] : [.post], path: path, form: form,
+            permission: (resource, verb), access: access,
+            parameters: parameters + (access == .open ? [] : RouteParameters.common),
+            label: "\(resource)/\(verb)")
     }
 
     private static func native(
@@ -145,7 +279,8 @@ package enum RouteTable {
     ) -> Route {
         Route(
             action: action, surface: .native, methods: methods, path: path, form: form,
-            permission: permission.map { (resource: $0.0, action: $0.1) }, needsToken: needsToken,
+            permission: permission.map { (resource: $0.0, action: $0.1) },
+            access: needsToken ? .credential : .open, parameters: [],
             label: "\(name(methods[0])) \(path)")
     }
 

@@ -9,11 +9,13 @@ final class ClientConnection {
     /// What the current request waits for.
     enum Exchange {
         case none
-        /// The directory, without which no token can be judged.
+        /// The directory, without which no token can be judged, or that it shows a session's use.
         case directory(isOversized: Bool)
+        /// A password's hash.
+        case password
         case event(EventAdmission)
         case read(ReadAdmission)
-        case command(secret: String?, surface: Route.Surface)
+        case command(CommandAdmission)
         case cluster
         case bulk(BulkExchange)
         case replay(ReplayExchange)

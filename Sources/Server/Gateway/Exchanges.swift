@@ -1,6 +1,7 @@
 import Crypto
 import Gateway
 import HTTPWire
+import Ledger
 import Linux
 import PeerWire
 import Records
@@ -28,7 +29,7 @@ extension GatewayServer {
         let (head, bytes) = (connection.http.head, connection.http.bytes)
         let limit = RouteTable.bodyLimit(head.method, path: head.path, in: bytes.span)
         if limit == GatewayLimits.bulkBodyBytes {
-            var refusal = core.refusalBeforeBody(head, in: bytes.span)
+            var refusal = core.refusalBeforeBody(head, in: bytes.span, at: moment(now))
             releaseBulk(connection)
             let expected = head.isChunked ? limit : min(head.contentLength ?? 0, limit)
             if refusal == nil, bulkBytes + expected > GatewayLimits.bulkBytesHeld {
@@ -63,26 +64,67 @@ extension GatewayServer {
         let bytes = connection.http.bytes
         let (admission, route) = core.admit(
             connection.http.head, body: connection.http.body, isOversized: isOversized,
-            in: bytes.span, requestID: connection.requestID,
-            entropy: { RandomBytes.make(count: GatewayCore.entropyBytes) })
-        if core.directory == nil, let route, route.needsToken {
-            begin(.directory(isOversized: isOversized), connection)
-            early.append(connection)
+            in: bytes.span, requestID: connection.requestID, at: moment(now),
+            entropy: { RandomBytes.make(count: Entropy.byteCount) })
+        let needsDirectory =
+            route.map { $0.needsToken || $0.surface == .compatible } ?? false
+        if core.directory == nil, needsDirectory {
+            wait(connection, isOversized: isOversized)
+        } else if case .awaitUse = admission {
+            wait(connection, isOversized: isOversized)
         } else {
             carryOut(admission, connection, now: now)
         }
     }
 
-    /// Goes on with the requests that came before the directory was known, and gives up those that
-    /// have waited too long for it.
+    private func wait(_ connection: ClientConnection, isOversized: Bool) {
+        begin(.directory(isOversized: isOversized), connection)
+        early.append(connection)
+    }
+
+    private func moment(_ now: Instant) -> Moment { Moment(now: now, wall: Self.wall) }
+
+    /// Goes on with the request whose password was hashed.
+    func resume(_ result: PasswordThreads.Result, now: Instant) {
+        passwordsAtWork -= 1
+        guard let connection = connection(ExchangeID(result.exchange)),
+            case .password = connection.exchange
+        else { return }
+        let admission = core.resume(
+            result.work, digest: result.digest, at: moment(now), requestID: connection.requestID)
+        carryOut(admission, connection, now: now)
+        drive(connection, now: now)
+    }
+
+    private func hash(_ work: PasswordWork, _ connection: ClientConnection, now: Instant) {
+        guard passwordsAtWork < PasswordThreads.limit else {
+            return respond(
+                core.refuse(
+                    Refusal(.rateLimitExceeded, "Too many passwords are judged at the moment."),
+                    on: .compatible, requestID: connection.requestID),
+                on: connection, now: now)
+        }
+        passwordsAtWork += 1
+        begin(.password, connection)
+        passwords.perform(.init(exchange: connection.exchangeID.value, work: work))
+    }
+
+    /// Goes on with the requests that came before the directory was known, or before it showed their
+    /// session's use, and gives up those that have waited too long for it.
     func resumeEarly(now: Instant) {
         guard !early.isEmpty else { return }
+        let version = core.directory?.version
+        let hasNews = version != earlyVersion
+        earlyVersion = version
         let waiting = early
         early.removeAll()
         for connection in waiting where !connection.isClosed {
             guard case .directory(let isOversized) = connection.exchange else { continue }
             let waited = now.nanoseconds(since: connection.admittedAt)
-            if core.directory != nil {
+            if core.directory != nil, hasNews {
+                admit(connection, isOversized: isOversized, now: now)
+                drive(connection, now: now)
+            } else if core.isDirectoryUnreadable, core.directory == nil {
                 admit(connection, isOversized: isOversized, now: now)
                 drive(connection, now: now)
             } else if waited >= configuration.settings.requestDeadlineNanoseconds {
@@ -121,13 +163,12 @@ extension GatewayServer {
                 exchange: connection.exchangeID, now: now)
         case .replay(let page, let follow, let stale):
             beginReplay(page, follow: follow, stale: stale, connection, now: now)
-        case .command(let command, let record, let secret, let surface):
-            begin(.command(secret: secret, surface: surface), connection)
+        case .command(let command):
+            begin(.command(command), connection)
             cluster.command(
-                command, record: record, exchange: connection.exchangeID, now: now)
-        case .indexTokens:
-            respond(
-                core.tokensAnswer(requestID: connection.requestID), on: connection, now: now)
+                command.command, record: command.record, exchange: connection.exchangeID, now: now)
+        case .hash(let work): hash(work, connection, now: now)
+        case .awaitUse(let id): preconditionFailure("session \(id) waits")
         case .cluster(let action, let author):
             begin(.cluster, connection)
             cluster.request(action, author: author, exchange: connection.exchangeID, now: now)
@@ -209,12 +250,11 @@ extension GatewayServer {
             deliverNoRows(connection, now: now)
         case .command(let exchange, let outcome):
             guard let connection = connection(exchange),
-                case .command(let secret, let surface) = connection.exchange
+                case .command(let command) = connection.exchange
             else { return }
             respond(
-                core.answer(
-                    outcome, secret: secret, on: surface, requestID: connection.requestID),
-                on: connection, now: now)
+                core.answer(outcome, command, requestID: connection.requestID), on: connection,
+                now: now)
             drive(connection, now: now)
         case .cluster(let exchange, let outcome, let wasSo):
             guard let connection = connection(exchange), case .cluster = connection.exchange else {
@@ -262,7 +302,7 @@ extension GatewayServer {
             }
             connection.exchange = .bulk(bulk)
             if bulk.waitingCount == 0 { continueBulk(connection, now: now) }
-        case .none, .directory, .read, .command, .cluster, .replay:
+        case .none, .directory, .password, .read, .command, .cluster, .replay:
             log.write(.error, "a receipt for a request that is no append")
         }
     }
@@ -284,7 +324,7 @@ extension GatewayServer {
             bulk.finish(item, line)
             connection.exchange = .bulk(bulk)
             if bulk.waitingCount == 0 { continueBulk(connection, now: now) }
-        case .none, .directory, .read, .command, .cluster, .replay:
+        case .none, .directory, .password, .read, .command, .cluster, .replay:
             log.write(.error, "a failed append for a request that is none")
         }
     }
@@ -299,7 +339,7 @@ extension GatewayServer {
                 on: connection, now: now)
             drive(connection, now: now)
         case .replay: continueReplay(head, rows, connection, now: now)
-        case .none, .directory, .event, .command, .cluster, .bulk:
+        case .none, .directory, .password, .event, .command, .cluster, .bulk:
             log.write(.error, "rows for a request that is no read")
         }
     }
@@ -313,7 +353,7 @@ extension GatewayServer {
                 on: connection, now: now)
             drive(connection, now: now)
         case .replay: failReplay(connection, now: now)
-        case .none, .directory, .event, .command, .cluster, .bulk:
+        case .none, .directory, .password, .event, .command, .cluster, .bulk:
             log.write(.error, "a failed read for a request that is none")
         }
     }
@@ -333,6 +373,10 @@ extension GatewayServer {
     private func readiness(_ verbose: Bool) -> Answer {
         var reasons: [String] = []
         if core.directory == nil { reasons.append("no node has told the directory yet") }
+        let silence = Self.now.nanoseconds(since: core.heardAt)
+        if core.directory != nil, silence > GatewayCore.silenceNanoseconds {
+            reasons.append("no leader was heard for more than 10 seconds")
+        }
         if cluster.leader == nil { reasons.append("no node leads and takes events") }
         return health(
             reasons.isEmpty ? 200 : 503, reasons.isEmpty ? "ready" : "not ready",

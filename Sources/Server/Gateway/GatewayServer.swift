@@ -32,8 +32,10 @@ package struct GatewayConfiguration: Sendable {
 
 /// A running gateway: one event loop that owns all sockets. Made and run on one thread.
 package final class GatewayServer {
+    /// What other threads say.
     enum Message: Sendable {
         case stop
+        case hashed(PasswordThreads.Result)
         /// For connections to come; those that are there go on.
         case renew(TLSContext)
     }
@@ -57,6 +59,9 @@ package final class GatewayServer {
     let listener: Listener
     let handshake: Handshake
     let inbox: Mailbox<Message>
+    let passwords: PasswordThreads
+    /// Passwords that are hashed or wait for it.
+    var passwordsAtWork = 0
     /// For connections to come; nil for plain HTTP.
     private var web: TLSContext?
     var core: GatewayCore
@@ -78,6 +83,8 @@ package final class GatewayServer {
     var lastExchange: UInt32 = 0
     /// Requests that came before the directory was known.
     var early: [ClientConnection] = []
+    /// Of the directory that they were judged by last.
+    var earlyVersion: UInt64?
     /// Bulk requests that wait until the cluster's client has room.
     var stalledBulks: [ClientConnection] = []
     /// Bytes of bulk bodies over all connections.
@@ -91,7 +98,9 @@ package final class GatewayServer {
         web = configuration.web
         poller = try Poller()
         listener = try Listener(configuration.listen)
-        inbox = try Mailbox<Message>()
+        let inbox = try Mailbox<Message>()
+        self.inbox = inbox
+        passwords = try PasswordThreads { inbox.put(.hashed($0)) }
         handshake = Handshake(
             role: .gateway, clusterID: configuration.clusterID, node: nil,
             incarnation: Identifier(high: 0, low: 0))
@@ -127,6 +136,7 @@ package final class GatewayServer {
     }
 
     static var now: Instant { Instant(nanoseconds: Clock.monotonicNanoseconds()) }
+    static var wall: Timestamp { Timestamp(microseconds: Clock.wallMicroseconds()) }
 
     /// Runs turns until it is stopped.
     package func run() throws {
@@ -137,33 +147,24 @@ package final class GatewayServer {
             for event in ready {
                 switch event.token {
                 case Self.listenToken: acceptAll(now: now)
-                case Self.inboxToken: if takesStop() { return }
+                case Self.inboxToken: if takeMessages(now: now) { return passwords.stop() }
                 case ..<Self.firstClientToken: takeLink(event, now: now)
                 default: takeClient(event, now: now)
                 }
             }
             takeUnread(now: now)
             try openLinks(now: now)
+            cluster.report(core.takeUses(now: now))
             cluster.endTurn(now: now)
             resumeEarly(now: now)
             deliverAll(now: now)
             resumeBulks(now: now)
+            cluster.report(core.takeUses(now: now))
             cluster.endTurn(now: now)
             sendFrames(now: now)
             flushQueued(now: now)
             if now >= nextSweep { sweep(now: now) }
         }
-    }
-
-    /// Takes what other threads said; true when the loop is to end.
-    private func takesStop() -> Bool {
-        var messages: [Message] = []
-        inbox.take(into: &messages)
-        for case .renew(let context) in messages {
-            web = context
-            log.write(.info, "has another certificate", [])
-        }
-        return messages.contains { if case .stop = $0 { true } else { false } }
     }
 
     private func timeout() -> UInt64 {
@@ -179,6 +180,22 @@ package final class GatewayServer {
             if case .waiting(let until) = link.state { deadline = min(deadline, until) }
         }
         return deadline.nanoseconds(since: now)
+    }
+
+    /// True when this server is told to stop.
+    private func takeMessages(now: Instant) -> Bool {
+        var messages: [Message] = []
+        inbox.take(into: &messages)
+        for message in messages {
+            switch message {
+            case .hashed(let result): resume(result, now: now)
+            case .renew(let context):
+                web = context
+                log.write(.info, "has another certificate", [])
+            case .stop: return true
+            }
+        }
+        return false
     }
 
     // MARK: Clients

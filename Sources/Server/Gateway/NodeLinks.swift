@@ -56,7 +56,9 @@ extension GatewayServer {
         do {
             while let (kind, payload) = try connection.frames.next() {
                 let bytes = connection.frames.bytes
-                guard try take(kind, payload, bytes, link, connection) else { return false }
+                guard try take(kind, payload, bytes, link, connection, now: now) else {
+                    return false
+                }
             }
             connection.frames.compact()
             return true
@@ -70,7 +72,7 @@ extension GatewayServer {
     /// False when the link is to be closed.
     private func take(
         _ kind: FrameKind, _ payload: Range<Int>, _ bytes: [UInt8], _ link: OutboundLink,
-        _ connection: FrameConnection
+        _ connection: FrameConnection, now: Instant
     ) throws -> Bool {
         switch kind {
         case .welcome:
@@ -88,14 +90,24 @@ extension GatewayServer {
             return false
         case .status:
             let status = try NodeStatus(payload, bytes.span)
+            let leader = cluster.leader
             cluster.heard(status)
+            note(status, now: now)
+            if cluster.leader != leader { core.reportUsesAgain() }
             if status.serves {
                 adoptDirectory(of: link)
                 follow(status)
             }
         case .directory:
             var cursor = ByteCursor(payload)
-            link.directory = try Directory(&cursor, bytes.span)
+            do throws(ByteDefect) {
+                link.directory = try Directory(&cursor, bytes.span)
+                try cursor.finish()
+            } catch {
+                core.isDirectoryUnreadable = true
+                throw error
+            }
+            core.isDirectoryUnreadable = false
             if core.directory != nil { adoptDirectory(of: link) }
         case .directoryChange:
             return follow(try AppliedChange(payload, bytes.span), of: link)
@@ -107,6 +119,18 @@ extension GatewayServer {
         default: throw FrameDefect.kind(kind.rawValue)
         }
         return true
+    }
+
+    /// A leader that takes events had a majority within an election timeout; a follower says how long
+    /// ago it heard one.
+    private func note(_ status: NodeStatus, now: Instant) {
+        if status.serves {
+            core.heardAt = now
+        } else if status.role == .follower {
+            let age = UInt64(status.heardMilliseconds) * 1_000_000
+            guard age < now.nanoseconds else { return }
+            core.heardAt = max(core.heardAt, Instant(nanoseconds: now.nanoseconds - age))
+        }
     }
 
     /// Takes over what the node told of the directory, unless a newer one is known. The first one

@@ -1,5 +1,3 @@
-import Bytes
-import Crypto
 import JSON
 import Linux
 
@@ -11,10 +9,8 @@ enum TokenCommand {
         if let path, SmallFile.exists(path) {
             throw CommandFailure(.local, "\(path) exists already; a token gets a file of its own")
         }
-        let answer = try call("create", body, arguments)
-        guard let data = answer.member("data", answer.document.root) else {
-            throw CommandFailure(.notReady, "the answer holds no data")
-        }
+        let answer = try DirectoryCall.call("tokens", "create", body, arguments)
+        let data = try DirectoryCall.data(answer)
         let id = answer.text("id", data)
         guard let secret = answer.member("token", data).map({ answer.raw($0) }) else {
             throw CommandFailure(
@@ -25,19 +21,13 @@ enum TokenCommand {
     }
 
     static func index(_ arguments: Arguments) throws -> ExitCode {
-        // A body without any parameter is refused, wherever the token comes from.
-        let answer = try call("index", Array("{\"count\":false}".utf8), arguments)
-        guard let data = answer.member("data", answer.document.root) else {
-            throw CommandFailure(.notReady, "the answer holds no data")
-        }
-        let rows = answer.elements("results", data)
-        if arguments.isSet("json") {
-            StandardStream.output.write(rows.map { answer.raw($0) + "\n" }.joined())
-        } else {
-            let width = StandardStream.output.terminalColumns ?? .max
-            StandardStream.output.write(table(answer, rows).text(width: width))
-        }
-        return .done
+        try DirectoryCall.list(
+            "tokens", arguments,
+            [
+                ("ID", "id"), ("KIND", "kind"), ("APPLICATION", "application"), ("NAME", "name"),
+                ("CREATED", "created_at"), ("REVOKED", "revoked_at"),
+                ("PERMISSIONS", "permissions"),
+            ])
     }
 
     static func revoke(_ arguments: Arguments) throws -> ExitCode {
@@ -45,27 +35,9 @@ enum TokenCommand {
         var object = JSONObjectWriter(to: &body)
         object.member("id", arguments.positional[0], to: &body)
         object.close(to: &body)
-        _ = try call("revoke", body, arguments)
+        _ = try DirectoryCall.call("tokens", "revoke", body, arguments)
         StandardStream.output.write("revoked \(arguments.positional[0])\n")
         return .done
-    }
-
-    static func table(_ answer: JSONAnswer, _ rows: [Int]) -> Table {
-        var table = Table([
-            ("ID", .left), ("KIND", .left), ("APPLICATION", .left), ("NAME", .left),
-            ("CREATED", .left), ("REVOKED", .left), ("PERMISSIONS", .left),
-        ])
-        for row in rows {
-            let permissions = answer.elements("permissions", row).compactMap {
-                answer.document.string($0, from: answer.bytes.span)
-            }
-            table.append([
-                answer.text("id", row), answer.text("kind", row), answer.text("application", row),
-                answer.text("name", row), answer.text("created_at", row),
-                answer.text("revoked_at", row), permissions.joined(separator: " "),
-            ])
-        }
-        return table
     }
 
     /// The body that asks for a token.
@@ -121,18 +93,5 @@ enum TokenCommand {
             StandardStream.output.write(secret + "\n")
             StandardStream.error.write("token \(id); the secret is not shown again\n")
         }
-    }
-
-    /// One request of the compatible surface. Named by a random key, so that a repeated one is
-    /// carried out once.
-    private static func call(
-        _ action: String, _ body: [UInt8], _ arguments: Arguments
-    ) throws -> JSONAnswer {
-        let client = try HTTPClient(arguments)
-        let key = Hex.encode(RandomBytes.make(count: 16))
-        let request = HTTPRequest(
-            method: "POST", target: "/api/v1/tokens/\(action)", contentType: "application/json",
-            body: body, headers: [(name: "Idempotency-Key", value: key)])
-        return try JSONAnswer(try client.answer(to: request))
     }
 }

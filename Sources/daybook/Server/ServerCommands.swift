@@ -44,7 +44,11 @@ enum ServerCommands {
         let genesis = try Genesis(entry)
         StandardStream.output.write(
             "cluster \(genesis.clusterID) of \(members.count) members: \(genesisPath)\n"
-                + "administrator's token: \(tokenPath)\n")
+                + "administrator's token: \(tokenPath)\n"
+                + "next: init and run the nodes and a gateway; then the first administrator who logs "
+                + "in is\n  daybook user create EMAIL --record employee "
+                + "--role planox2/administrator \\\n    --password-file FILE "
+                + "--token-file \(tokenPath)\n")
     }
 
     private static func initializeNode(_ arguments: Arguments) throws {
@@ -186,6 +190,7 @@ enum ServerCommands {
         }
         configuration.settings.requestDeadlineNanoseconds = try milliseconds(
             arguments, "request-deadline-ms", default: 5_000)
+        configuration.settings.clientRegistrationURL = arguments.value("client-registration-url")
         return configuration
     }
 
