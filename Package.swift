@@ -124,7 +124,8 @@ let package = Package(
         tests(of: "Records", imports: ["Bytes", "Crypto", "JSON"], resources: [.copy("Golden")]),
         tests(of: "HTTPWire", imports: ["Bytes"]),
         tests(
-            of: "Consensus", imports: ["BugZoo", "Bytes", "Records"], resources: [.copy("Scenarios")]),
+            of: "Consensus", imports: ["BugZoo", "Bytes", "Records"],
+            resources: [.copy("Scenarios")]),
         tests(of: "Ledger", imports: ["Bytes", "Crypto", "Records"]),
         tests(of: "SegmentLog", imports: ["Bytes", "Crypto", "Records", "Simulation"]),
         tests(
