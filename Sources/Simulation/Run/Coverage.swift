@@ -36,6 +36,7 @@ package enum CoverageCase: String, CaseIterable, Sendable {
 
     private static let rare: [CoverageCase] = [
         .operatorRestoresSegment, .fetchedWrong, .compactionDoneSeenByInstall,
+        .readAnsweredDamaged,
     ]
 
     package var index: Int { Self.allCases.firstIndex(of: self) ?? 0 }
