@@ -39,7 +39,8 @@ enum StatusCommand {
         let text =
             Printable.text("cluster \(answer.text("cluster_id", root)), ")
             + Printable.text("version \(answer.text("version", root))") + "\n"
-            + Printable.text(verdict) + "\n" + compaction(answer) + table.text(width: .max)
+            + Printable.text(verdict) + "\n" + compaction(answer) + mail(answer)
+            + table.text(width: .max)
         return (text, serves)
     }
 
@@ -58,6 +59,19 @@ enum StatusCommand {
         }
         if case let count = answer.text("holds", log), count != "0" {
             parts.append("\(count) legal holds")
+        }
+        return parts.isEmpty ? "" : Printable.text(parts.joined(separator: "; ")) + "\n"
+    }
+
+    /// One line on mail; none when none is owed and everything was read.
+    private static func mail(_ answer: JSONAnswer) -> String {
+        guard let mail = answer.member("mail", answer.document.root) else { return "" }
+        var parts: [String] = []
+        if case let count = answer.text("owed", mail), count != "0" {
+            parts.append("\(count) mails are owed, since \(answer.text("oldest_owed_at", mail))")
+        }
+        if case let count = answer.text("unread_notifications", mail), count != "0" {
+            parts.append("\(count) unread notifications (daybook notification list)")
         }
         return parts.isEmpty ? "" : Printable.text(parts.joined(separator: "; ")) + "\n"
     }
