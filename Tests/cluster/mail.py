@@ -98,7 +98,8 @@ class Place:
         equal(answer.json["status"], "client-required", "a user without a record")
         token = answer.json["session"]["token"]
         parameters = {"token": token, "first_name": "Ada", "last_name": f"L{self.number}"}
-        return sensitive(port, "users/client_register", parameters), email, parameters
+        answer = sensitive(port, "users/client_register", parameters, key=email)
+        return answer, email, parameters
 
 
 def is_ready(port):
@@ -107,9 +108,10 @@ def is_ready(port):
     return False
 
 
-def sensitive(port, route, parameters):
+def sensitive(port, route, parameters, key=None):
     body = base64.b64encode(json.dumps(parameters).encode())
-    return ask(port, "POST", f"/api/v1/{route}", body, [("Content-Type", "text/plain")], 30)
+    return ask(port, "POST", f"/api/v1/{route}", body,
+               [("Content-Type", "text/plain"), ("Idempotency-Key", key)], 30)
 
 
 def succeeded(answer):
@@ -239,6 +241,8 @@ def check_failures(suite, place):
         holds(all("sequence" in line["data"] for line in answer.lines), answer.body)
         registered, email, parameters = place.register(FIRST)
         equal(was_late(registered)["records"], ["client"], "the record")
+        again = sensitive(FIRST, "users/client_register", parameters, key=email)
+        equal(succeeded(again)["records"], ["client"], "a retry by its key")
         equal(sensitive(FIRST, "users/client_register", parameters).json["status"],
               "email-already-registered", "registered again")
         holds(place.notifications(recipient=email, state="retrying"), "a notification")
@@ -287,6 +291,14 @@ def check_leader(suite, place, email):
         holds(place.mandrill.taken(to=email), "the welcome")
 
 
+def deliverer():
+    """Which of the two gateways delivers."""
+    found = [number for number, port in enumerate((FIRST, SECOND))
+             if "\ndaybook_mail_delivering 1\n" in ask(port, "GET", "/metrics").body.decode()]
+    equal(len(found), 1, "gateways that deliver")
+    return found[0]
+
+
 def check_gateways(suite, place, gateways):
     mandrill = place.mandrill
     with suite.check("two gateways at once: one delivers, and no mail goes out twice"):
@@ -307,17 +319,19 @@ def check_gateways(suite, place, gateways):
         counts = [len(mandrill.taken(f"pair-{side}-{number}"))
                   for side in "ab" for number in range(15)]
         equal(counts, [1] * 30, "mails for each event")
+    with suite.check("a gateway that is stopped hands the lease on"):
+        number = deliverer()
+        gateways[number].end()
+        succeeded(place.create((SECOND, FIRST)[number], "handover-1", notes=["error"]))
+        equal(len(mandrill.taken("handover-1")), 1, "mails")
+        gateways[number] = place.gateway((FIRST, SECOND)[number])
     with suite.check("a gateway that dies between commit and delivery loses nothing"):
         mandrill.mode = "hold"
         poster = threading.Thread(
             target=place.create, args=(BASE, "killed-1"), kwargs={"notes": ["error"]})
         poster.start()
         until(lambda: mandrill.taken("killed-1"), TAKEOVER, "an attempt")
-        deliverers = [number for number, port in enumerate((FIRST, SECOND))
-                      if "\ndaybook_mail_delivering 1\n" in ask(port, "GET", "/metrics")
-                      .body.decode()]
-        equal(len(deliverers), 1, "gateways that deliver")
-        number = deliverers[0]
+        number = deliverer()
         gateways[number].process.send_signal(signal.SIGKILL)
         gateways[number].process.wait(10)
         poster.join(30)

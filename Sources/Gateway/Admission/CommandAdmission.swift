@@ -21,6 +21,8 @@ package struct CommandAdmission: Sendable {
     package var reveal = Reveal.nothing
     package let surface: Route.Surface
     package var views = Views()
+    /// Whether it may owe mail that its answer waits for.
+    package var owesMail = false
     /// Mail that it owed could not be handed over yet.
     package var isMailLate = false
 

@@ -90,10 +90,10 @@ package struct MailDesk: Sendable {
         }.map(\.id)
     }
 
-    /// The welcome of a user who has registered, unless it is late already: then somebody was told so.
+    /// The welcome of a user who has registered, be it tried already, as above.
     package static func owed(for user: UserID, in book: MailBook?) -> [UInt64] {
         guard let book else { return [] }
-        return book.owed.filter { $0.order.subject == .welcome(user) && !$0.isReported }.map(\.id)
+        return book.owed.filter { $0.order.subject == .welcome(user) }.map(\.id)
     }
 
     /// Holds an answer back until its mail is handed over, or is late.
@@ -151,6 +151,8 @@ package struct MailDesk: Sendable {
     private mutating func see(_ found: MailLease?, now: Instant) {
         guard found != lease else { return }
         lease = found
+        // It was let go of: whoever waits for it asks at once.
+        if found == nil { lastClaim = nil }
         guard let found, found.gateway == gateway else {
             holdsUntil = .zero
             return

@@ -114,9 +114,7 @@ extension GatewayServer {
         _ outcome: CommandReply.Outcome, _ command: CommandAdmission,
         _ connection: ClientConnection, now: Instant
     ) -> Bool {
-        guard case .done(.user(let user)) = outcome,
-            case .directory(.registerClient) = command.command.change
-        else { return false }
+        guard command.owesMail, case .done(.user(let user)) = outcome else { return false }
         let owed = MailDesk.owed(for: user, in: core.directory?.mail)
         guard !owed.isEmpty else { return false }
         mail.desk.wait(
