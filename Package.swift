@@ -102,9 +102,9 @@ let package = Package(
         program(
             "daybook",
             imports: [
-                "Bytes", "Consensus", "Crypto", "EventIndex", "Gateway", "JSON", "Linux",
-                "Maintenance", "Records", "Replica", "Restoration", "SegmentInspection",
-                "SegmentLog", "Server",
+                "Bytes", "Consensus", "Crypto", "EventIndex", "Gateway", "HTTPWire", "JSON",
+                "Linux", "Maintenance", "Records", "Replica", "Restoration",
+                "SegmentInspection", "SegmentLog", "Server",
             ]),
         program(
             "simulate", path: "tools/simulator",
@@ -160,7 +160,8 @@ let package = Package(
         tests(
             of: "Simulation",
             imports: ["Bytes", "Crypto", "Ledger", "PeerWire", "Records", "SegmentLog"]),
-        tests(of: "daybook", imports: ["JSON", "Linux", "Replica", "SegmentInspection"]),
+        tests(
+            of: "daybook", imports: ["HTTPWire", "JSON", "Linux", "Replica", "SegmentInspection"]),
         tests(
             of: "Server",
             imports: [

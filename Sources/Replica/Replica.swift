@@ -97,6 +97,7 @@ package struct Replica {
     var commands = PendingCommands()
     /// Uses of sessions that wait to be recorded, the newest of each session.
     var sessionUses: [TokenID: Timestamp] = [:]
+    var mailing = PendingMail()
     var transfer = PendingTransfer()
     var seals = PendingSeals()
     var pendingMembers = PendingMembers()
@@ -197,6 +198,7 @@ package struct Replica {
         deadline = min(
             deadline, fetcher.deadline, compacting.deadline, repairs.deadline, memberDeadline)
         if installation == nil { deadline = min(deadline, scrub.deadline) }
+        if let mail = mailing.deadline { deadline = min(deadline, mail) }
         return deadline
     }
 
@@ -286,6 +288,7 @@ package struct Replica {
         reportDirectory(into: &outcome)
         startServing(into: &outcome)
         proposeSessionUses(now: now, wall: wall, into: &outcome)
+        proposeMail(now: now, wall: wall, into: &outcome)
         proposeCommand(now: now, wall: wall, into: &outcome)
         answerSubmits(into: &outcome)
         answerSeals(into: &outcome)

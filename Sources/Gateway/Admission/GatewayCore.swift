@@ -36,6 +36,8 @@ package struct EventAdmission: Sendable {
     package let uniqueID: [UInt8]
     package let expected: Revision?
     package let views: Views
+    /// Mail that it owed could not be handed over yet.
+    package var isMailLate = false
 }
 
 package struct ReadAdmission: Sendable {
@@ -267,8 +269,9 @@ package struct GatewayCore {
             return try admitSessionRead(route, credential, requestID: requestID)
         case .readUser: return try admitUserRead(route, credential, requestID: requestID)
         case .indexTokens, .indexSessions, .indexUsers, .indexApplications, .indexRoles,
-            .indexServices, .indexRoutes:
+            .indexServices, .indexRoutes, .indexNotifications:
             return try admitDirectoryIndex(route, credential, bytes, requestID: requestID)
+        case .readRules: return try admitRulesRead(credential, requestID: requestID)
         default: break
         }
         let entropy = Entropy(entropy())
@@ -291,6 +294,9 @@ package struct GatewayCore {
             return try admitRole(route, credential, bytes, request)
         case .deployService, .withdrawService, .deployRoute, .withdrawRoute:
             return try admitDeployment(route, credential, request)
+        case .updateRules: return try admitRules(route, credential, request)
+        case .readNotification:
+            return try admitNotification(route, credential, request, requestID: requestID)
         default: preconditionFailure("\(route.label) is not of the compatible surface")
         }
     }

@@ -7,12 +7,14 @@ import Records
 package enum Envelope {
     package static let contentType: StaticString = "application/json; charset=utf-8"
 
-    /// Appends the envelope of a success; `data` appends the value of `data`.
+    /// Appends the envelope of what was done, a success unless mail is late; `data` appends the value
+    /// of `data`.
     package static func appendSuccess(
-        message: String = "Done.", views: Views = Views(), redirect: String? = nil,
+        _ status: Status = .actionSuccessful, message: String = "Done.", views: Views = Views(),
+        redirect: String? = nil,
         requestID: String?, to output: inout [UInt8], data: (inout [UInt8]) -> Void
     ) {
-        begin(.actionSuccessful, message, to: &output)
+        begin(status, message, to: &output)
         JSONWriter.appendRaw(",\"data\":", to: &output)
         data(&output)
         output.append(contentsOf: views.bytes)

@@ -223,7 +223,7 @@ extension GatewayServer {
         for delivery in deliveries { deliver(delivery, now: now) }
     }
 
-    private func connection(_ exchange: ExchangeID) -> ClientConnection? {
+    func connection(_ exchange: ExchangeID) -> ClientConnection? {
         let slot = Int(UInt32(truncatingIfNeeded: exchange.value))
         guard slot < slots.count, let connection = slots[slot],
             connection.exchangeID == exchange
@@ -251,6 +251,7 @@ extension GatewayServer {
             guard let connection = connection(exchange),
                 case .command(let command) = connection.exchange
             else { return }
+            if awaitsMail(outcome, command, connection, now: now) { return }
             respond(
                 core.answer(outcome, command, requestID: connection.requestID), on: connection,
                 now: now)
@@ -281,13 +282,20 @@ extension GatewayServer {
         }
     }
 
-    private func deliver(
-        _ receipt: Receipt, item: Int, _ connection: ClientConnection, now: Instant
+    /// `isMailLate`: nil until mail that the event may owe was looked for.
+    func deliver(
+        _ receipt: Receipt, item: Int, _ connection: ClientConnection,
+        isMailLate: Bool? = nil, now: Instant
     ) {
+        if isMailLate == nil {
+            if case .event = connection.exchange {
+                metrics.appended(after: now.nanoseconds(since: connection.admittedAt))
+            }
+            if awaitsMail(receipt, item: item, connection, now: now) { return }
+        }
         switch connection.exchange {
-        case .event(let event):
-            metrics.appended(
-                after: now.nanoseconds(since: connection.admittedAt))
+        case .event(var event):
+            event.isMailLate = isMailLate ?? false
             respond(
                 core.answer(receipt, event, requestID: connection.requestID), on: connection,
                 now: now)
@@ -296,7 +304,8 @@ extension GatewayServer {
             connection.exchange = .none
             if case .waiting(let uniqueID) = bulk.lines[item] {
                 var line: [UInt8] = []
-                core.appendLine(receipt, uniqueID: uniqueID, to: &line)
+                core.appendLine(
+                    receipt, uniqueID: uniqueID, isMailLate: isMailLate ?? false, to: &line)
                 bulk.finish(item, line)
             }
             connection.exchange = .bulk(bulk)
@@ -365,7 +374,7 @@ extension GatewayServer {
         for link in links { addresses[link.peer] = link.address }
         ClusterStatus.append(
             cluster.nodes, addresses: addresses, clusterID: configuration.clusterID,
-            version: configuration.version, to: &body)
+            version: configuration.version, mail: core.directory?.mail, to: &body)
         return Answer(status: 200, contentType: "application/json; charset=utf-8", body: body)
     }
 
@@ -398,6 +407,8 @@ extension GatewayServer {
             residentBytes: Process.residentBytes,
             processorNanoseconds: Process.processorNanoseconds, version: configuration.version,
             to: &body)
+        mail.metrics.append(
+            core.directory?.mail, isDelivering: mail.desk.isDelivering(at: Self.now), to: &body)
         return Answer(
             status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: body)
     }

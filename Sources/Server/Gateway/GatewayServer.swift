@@ -21,6 +21,8 @@ package struct GatewayConfiguration: Sendable {
     package var security = PeerSecurity.plain
     /// HTTPS; nil for plain HTTP.
     package var web: TLSContext?
+    /// How it hands mail over; nil where it leaves that to others.
+    package var mail: MailDelivery?
 
     package init(listen: String, clusterID: Identifier, members: [Member], version: String) {
         self.listen = listen
@@ -35,6 +37,7 @@ package final class GatewayServer {
     /// What other threads say.
     enum Message: Sendable {
         case hashed(PasswordThreads.Result)
+        case mailed(MailThreads.Result)
         case stop
         /// For connections to come; those that are there go on.
         case renew(TLSContext)
@@ -64,6 +67,7 @@ package final class GatewayServer {
     var passwordsAtWork = 0
     /// For connections to come; nil for plain HTTP.
     private var web: TLSContext?
+    var mail: MailPost
     var core: GatewayCore
     var cluster: ClusterClient
     var metrics = GatewayMetrics()
@@ -101,6 +105,9 @@ package final class GatewayServer {
         let inbox = try Mailbox<Message>()
         self.inbox = inbox
         passwords = try PasswordThreads { inbox.put(.hashed($0)) }
+        mail = try MailPost(configuration.mail, clusterID: configuration.clusterID) {
+            inbox.put(.mailed($0))
+        }
         handshake = Handshake(
             role: .gateway, clusterID: configuration.clusterID, node: nil,
             incarnation: Identifier(high: 0, low: 0))
@@ -147,7 +154,7 @@ package final class GatewayServer {
             for event in ready {
                 switch event.token {
                 case Self.listenToken: acceptAll(now: now)
-                case Self.inboxToken: if takeMessages(now: now) { return passwords.stop() }
+                case Self.inboxToken: if takeMessages(now: now) { return stop(now: now) }
                 case ..<Self.firstClientToken: takeLink(event, now: now)
                 default: takeClient(event, now: now)
                 }
@@ -158,6 +165,7 @@ package final class GatewayServer {
             cluster.endTurn(now: now)
             resumeEarly(now: now)
             deliverAll(now: now)
+            advanceMail(now: now)
             resumeBulks(now: now)
             cluster.report(core.takeUses(now: now))
             cluster.endTurn(now: now)
@@ -165,6 +173,13 @@ package final class GatewayServer {
             flushQueued(now: now)
             if now >= nextSweep { sweep(now: now) }
         }
+    }
+
+    private func stop(now: Instant) {
+        cluster.report(mail.desk.leave(at: now))
+        sendFrames(now: now)
+        passwords.stop()
+        mail.stop()
     }
 
     private func timeout() -> UInt64 {
@@ -176,6 +191,7 @@ package final class GatewayServer {
         }
         if canResume, cluster.hasRoom { return 0 }
         if let waiting = cluster.nextDeadline() { deadline = min(deadline, waiting) }
+        if let waiting = mail.desk.deadline { deadline = min(deadline, waiting) }
         for link in links {
             if case .waiting(let until) = link.state { deadline = min(deadline, until) }
         }
@@ -189,6 +205,7 @@ package final class GatewayServer {
         for message in messages {
             switch message {
             case .hashed(let result): resume(result, now: now)
+            case .mailed(let result): note(result)
             case .renew(let context):
                 web = context
                 log.write(.info, "has another certificate", [])

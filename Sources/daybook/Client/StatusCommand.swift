@@ -40,6 +40,7 @@ enum StatusCommand {
             Printable.text("cluster \(answer.text("cluster_id", root)), ")
             + Printable.text("version \(answer.text("version", root))") + "\n"
             + Printable.text(verdict) + "\n" + compaction(answer) + takeovers(answer)
+            + mail(answer)
             + table.text(width: .max)
         return (text, serves)
     }
@@ -76,6 +77,19 @@ enum StatusCommand {
             }
         }
         return lines.map { Printable.text($0) + "\n" }.joined()
+    }
+
+    /// One line on mail; none when none is owed and everything was read.
+    private static func mail(_ answer: JSONAnswer) -> String {
+        guard let mail = answer.member("mail", answer.document.root) else { return "" }
+        var parts: [String] = []
+        if case let count = answer.text("owed", mail), count != "0" {
+            parts.append("\(count) mails are owed, since \(answer.text("oldest_owed_at", mail))")
+        }
+        if case let count = answer.text("unread_notifications", mail), count != "0" {
+            parts.append("\(count) unread notifications (daybook notification list)")
+        }
+        return parts.isEmpty ? "" : Printable.text(parts.joined(separator: "; ")) + "\n"
     }
 
     /// Free bytes of the node's disk in MiB, marked where that is too little for events.

@@ -193,6 +193,7 @@ enum ServerCommands {
         }
         configuration.settings.requestDeadlineNanoseconds = try milliseconds(
             arguments, "request-deadline-ms", default: 5_000)
+        configuration.mail = try MailFlags.delivery(arguments)
         configuration.settings.clientRegistrationURL = arguments.value("client-registration-url")
         return configuration
     }
