@@ -32,7 +32,8 @@ func readCorpus(_ path: String) -> [[UInt8]] {
     }
 }
 
-guard CommandLine.arguments.count > 2, let target = Target(rawValue: CommandLine.arguments[1]) else {
+guard CommandLine.arguments.count > 2, let target = Target(rawValue: CommandLine.arguments[1])
+else {
     fail("say one of \(Target.allCases.map(\.rawValue).joined(separator: ", ")), and a corpus")
 }
 let mutation = Mutation(
