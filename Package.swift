@@ -115,6 +115,11 @@ let package = Package(
         program(
             "parse-requests", path: "tools/conformance/parser",
             imports: ["Bytes", "HTTPWire", "JSON", "Linux"]),
+        program(
+            "fuzz", path: "tools/fuzzer",
+            imports: [
+                "Bytes", "Consensus", "HTTPWire", "JSON", "Ledger", "Linux", "PeerWire", "Records",
+            ]),
         program("bench", path: "tools/bench/load", imports: ["Bytes", "JSON", "Linux"]),
 
         // Tests mirror Sources.

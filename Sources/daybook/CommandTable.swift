@@ -32,7 +32,7 @@ enum CommandTable {
                 .value("data", "DIR", "where everything is kept", isRequired: true), listen,
                 requestDeadline, clientRegistration, electionTimeout, compactEvery, compactPolicy,
                 segmentBytes, scrubPeriod, fetchRate,
-            ] + TLSFlags.web + MailFlags.all,
+            ] + AbuseFlags.all + TLSFlags.web + MailFlags.all,
             examples: [
                 "daybook serve --data ./daybook-data",
                 "daybook serve --data /var/lib/daybook --listen 0.0.0.0:7400 \\\n"
@@ -61,12 +61,14 @@ enum CommandTable {
                 .value(
                     "nodes", "[ID=]ADDRESS,…",
                     "where members are reached; from the genesis by default"),
-            ] + TLSFlags.web + TLSFlags.peers + MailFlags.all,
+            ] + AbuseFlags.all + TLSFlags.web + TLSFlags.peers + MailFlags.all,
             examples: [
                 "daybook gateway --genesis genesis --listen 127.0.0.1:7400",
                 "daybook gateway --genesis genesis --nodes a:7401,b:7401,c:7401",
                 "daybook gateway --genesis genesis --nodes 4=d:7401,5=e:7401",
                 "daybook gateway --genesis genesis --mandrill-key-file mandrill-key",
+                "daybook gateway --genesis genesis --trusted-proxy 10.0.0.0/24 \\\n"
+                    + "    --access-log /var/log/daybook/access.log",
             ], run: server("gateway")),
         Command(
             words: ["init", "cluster"], summary: "make a cluster: genesis and first token",

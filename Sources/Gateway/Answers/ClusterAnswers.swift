@@ -124,7 +124,7 @@ extension GatewayCore {
                 on: read.surface, requestID: requestID)
         }
         if read.surface == .native {
-            return problem(404, "not-found", "No event has this unique_id.")
+            return problem(404, "not-found", "No event has this unique_id.", requestID)
         }
         let parameter = read.revision == nil ? "unique_id" : "revision"
         return refuse(

@@ -110,7 +110,7 @@ package enum Problem {
 
     package static func append(
         status: Int, slug: String, title: String, detail: String, faults: [ParameterFault] = [],
-        to output: inout [UInt8]
+        requestID: String, to output: inout [UInt8]
     ) {
         var object = JSONObjectWriter(to: &output)
         object.member("type", "urn:daybook:problem:\(slug)", to: &output)
@@ -121,6 +121,7 @@ package enum Problem {
             object.name("errors", to: &output)
             Envelope.appendFaults(faults, to: &output)
         }
+        object.member("request_id", requestID, to: &output)
         object.close(to: &output)
     }
 }

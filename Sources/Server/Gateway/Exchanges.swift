@@ -12,13 +12,19 @@ extension GatewayServer {
     /// Handles what the connection has whole, until it needs bytes or an answer.
     func drive(_ connection: ClientConnection, now: Instant) {
         while !connection.isClosed {
+            if connection.http.requestID.isEmpty {
+                connection.http.requestID = core.nextRequestID()
+            }
+            let requestID = connection.requestID
             switch connection.http.advance(now: now.nanoseconds) {
             case .needsBytes, .closed: return
             case .head:
-                admitBody(connection, now: now)
+                if beginRequest(connection, now: now) { admitBody(connection, now: now) }
             case .bodyTooLarge: handle(connection, isOversized: true, now: now)
             case .request: handle(connection, isOversized: false, now: now)
-            case .malformed: metrics.malformedRequests += 1
+            case .malformed(let defect):
+                metrics.malformedRequests += 1
+                noteMalformed(connection, requestID, status: defect.status, now: now)
             }
         }
     }
@@ -37,7 +43,6 @@ extension GatewayServer {
                     .notReady, "Too many bulk requests are being read. Send it again.")
             }
             if let refusal {
-                connection.requestID = core.nextRequestID()
                 return respond(
                     core.refuse(refusal, on: .native, requestID: connection.requestID),
                     on: connection, now: now)
@@ -55,7 +60,7 @@ extension GatewayServer {
     }
 
     private func handle(_ connection: ClientConnection, isOversized: Bool, now: Instant) {
-        connection.requestID = core.nextRequestID()
+        connection.access?.requestBytes = connection.http.body.count
         connection.admittedAt = now
         admit(connection, isOversized: isOversized, now: now)
     }
@@ -64,8 +69,10 @@ extension GatewayServer {
         let bytes = connection.http.bytes
         let (admission, route) = core.admit(
             connection.http.head, body: connection.http.body, isOversized: isOversized,
-            in: bytes.span, requestID: connection.requestID, at: moment(now),
+            in: bytes.span, requestID: connection.requestID, from: connection.source,
+            at: moment(now),
             entropy: { RandomBytes.make(count: Entropy.byteCount) })
+        connection.access?.credential = core.credentialID
         let needsDirectory =
             route.map { $0.needsToken || $0.surface == .compatible } ?? false
         if core.directory == nil, needsDirectory {
@@ -194,6 +201,9 @@ extension GatewayServer {
         connection.http.respond(
             status: answer.status, contentType: answer.contentType, extraHeaders: answer.headers,
             body: answer.body.span, now: now.nanoseconds)
+        connection.access?.status = answer.status
+        connection.access?.answerBytes = answer.body.count
+        writeAccess(connection, isWhole: true, now: now)
         queue(connection)
     }
 
@@ -404,6 +414,7 @@ extension GatewayServer {
         var body: [UInt8] = []
         metrics.append(
             nodes: cluster.nodes, leader: cluster.leader, resent: cluster.resentCount,
+            limited: core.rateRefusals, droppedLines: accessLog?.droppedLines ?? 0,
             residentBytes: Process.residentBytes,
             processorNanoseconds: Process.processorNanoseconds, version: configuration.version,
             to: &body)

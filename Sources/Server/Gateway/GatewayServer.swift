@@ -23,6 +23,8 @@ package struct GatewayConfiguration: Sendable {
     package var web: TLSContext?
     /// How it hands mail over; nil where it leaves that to others.
     package var mail: MailDelivery?
+    /// Where each answered request leaves a line; nil for nowhere.
+    package var accessLog: AccessLog?
 
     package init(listen: String, clusterID: Identifier, members: [Member], version: String) {
         self.listen = listen
@@ -63,6 +65,7 @@ package final class GatewayServer {
     let handshake: Handshake
     let inbox: Mailbox<Message>
     let passwords: PasswordThreads
+    let accessLog: AccessLog?
     /// Passwords that are hashed or wait for it.
     var passwordsAtWork = 0
     /// For connections to come; nil for plain HTTP.
@@ -91,6 +94,8 @@ package final class GatewayServer {
     var earlyVersion: UInt64?
     /// Bulk requests that wait until the cluster's client has room.
     var stalledBulks: [ClientConnection] = []
+    /// Bytes that connections hold, those with bulk bodies apart.
+    var heldBytes = 0
     /// Bytes of bulk bodies over all connections.
     var bulkBytes = 0
     private var nextSweep = Instant.zero
@@ -100,6 +105,7 @@ package final class GatewayServer {
     package init(_ configuration: GatewayConfiguration) throws {
         self.configuration = configuration
         web = configuration.web
+        accessLog = configuration.accessLog
         poller = try Poller()
         listener = try Listener(configuration.listen)
         let inbox = try Mailbox<Message>()
@@ -179,6 +185,7 @@ package final class GatewayServer {
         cluster.report(mail.desk.leave(at: now))
         sendFrames(now: now)
         passwords.stop()
+        accessLog?.stop()
         mail.stop()
     }
 
@@ -218,7 +225,7 @@ package final class GatewayServer {
     // MARK: Clients
 
     private func acceptAll(now: Instant) {
-        while true {
+        for _ in 0..<GatewayLimits.acceptsPerTurn {
             do {
                 guard let socket = try listener.socket.accept() else { return }
                 if let web {
@@ -234,9 +241,8 @@ package final class GatewayServer {
     }
 
     private func take(_ socket: consuming StreamSocket, now: Instant) throws(SystemError) {
-        if metrics.connections >= Self.connectionLimit { closeLongestIdle(now: now) }
-        // All of them are busy: this one is closed by being let go of.
-        guard metrics.connections < Self.connectionLimit else { return }
+        // When all are owed an answer, this one is closed by being let go of.
+        guard metrics.connections < Self.connectionLimit || makeRoom(now: now) else { return }
         let slot = freeSlots.last ?? slots.count
         let token = nextClientToken
         nextClientToken += 1
@@ -247,15 +253,6 @@ package final class GatewayServer {
         slotOfToken[token] = slot
         metrics.connections += 1
         metrics.acceptedConnections += 1
-    }
-
-    private func closeLongestIdle(now: Instant) {
-        var idle: ClientConnection?
-        for case let connection? in slots where connection.http.isIdle {
-            let deadline = connection.http.deadline() ?? .max
-            if deadline < idle?.http.deadline() ?? .max { idle = connection }
-        }
-        if let idle { close(idle) }
     }
 
     private func takeUnread(now: Instant) {
@@ -275,7 +272,7 @@ package final class GatewayServer {
             drive(connection, now: now)
         }
         // Both directions are over: nothing can be delivered any more.
-        if event.isHangUp { return close(connection) }
+        if event.isHangUp { return close(connection, now: now) }
         queue(connection)
     }
 
@@ -295,14 +292,14 @@ package final class GatewayServer {
                     // Who follows without end and has closed is gone; others may be waiting for
                     // the answer to what they sent.
                     if case .replay(let replay) = connection.exchange, replay.follow {
-                        close(connection)
+                        close(connection, now: now)
                         return false
                     }
                     connection.http.receiveEnd()
                     return true
                 }
             } catch {
-                close(connection)
+                close(connection, now: now)
                 return false
             }
         }
@@ -324,9 +321,11 @@ package final class GatewayServer {
             guard !connection.isClosed else { continue }
             let isOpen = (try? connection.flush(poller, now: now)) ?? false
             guard isOpen else {
-                close(connection)
+                close(connection, now: now)
                 continue
             }
+            countHeld(connection, now: now)
+            guard !connection.isClosed else { continue }
             afterFlush(connection, now: now)
             if connection.http.wantsBytes, connection.socket.hasPending {
                 unread.append(connection)
@@ -335,9 +334,12 @@ package final class GatewayServer {
         queued.removeAll(keepingCapacity: true)
     }
 
-    func close(_ connection: ClientConnection) {
+    func close(_ connection: ClientConnection, now: Instant) {
         guard !connection.isClosed else { return }
         connection.isClosed = true
+        writeAccess(connection, isWhole: false, now: now)
+        heldBytes -= connection.heldBytes
+        connection.heldBytes = 0
         cluster.abandon(connection.exchangeID)
         releaseBulk(connection)
         connection.exchange = .none
@@ -356,7 +358,12 @@ package final class GatewayServer {
             guard let deadline = connection.http.deadline(), deadline <= now.nanoseconds else {
                 continue
             }
-            if connection.http.expire(now: now.nanoseconds) != .none { queue(connection) }
+            let requestID = connection.requestID
+            let expiry = connection.http.expire(now: now.nanoseconds)
+            if expiry == .requestTimeout {
+                noteMalformed(connection, requestID, status: 408, now: now)
+            }
+            if expiry != .none { queue(connection) }
         }
         flushQueued(now: now)
     }
