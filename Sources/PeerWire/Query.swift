@@ -131,6 +131,14 @@ extension EventFilter {
         self.since = since == .absent ? nil : since
         let untilTime = Timestamp(microseconds: try cursor.integer(bytes))
         self.untilTime = untilTime == .absent ? nil : untilTime
+        guard let state = State(rawValue: try cursor.integer(bytes)) else {
+            throw ByteDefect(offset: cursor.offset - 1)
+        }
+        self.state = state
+        newestOnly = try cursor.flag(bytes)
+        let attributes = Attributes(rawValue: try cursor.integer(bytes))
+        let term = bytes.copy(try cursor.counted(bytes))
+        search = term.isEmpty ? nil : Search(folded: term, attributes: attributes)
     }
 
     func append(to payload: inout [UInt8]) {
@@ -141,6 +149,9 @@ extension EventFilter {
         }
         payload.append(littleEndian: (since ?? .absent).microseconds)
         payload.append(littleEndian: (untilTime ?? .absent).microseconds)
+        payload.append(contentsOf: [state.rawValue, newestOnly ? 1 : 0])
+        payload.append(search?.attributes.rawValue ?? 0)
+        payload.append(counted: search?.folded ?? [])
     }
 
     private static func field(

@@ -302,6 +302,31 @@ extension Replica {
             records: .one(offset: revision.place?.offset, sequence: sequence))
     }
 
+    /// Answers with those rows that are the newest of their unique_ids, now.
+    package mutating func settle(
+        _ unsettled: UnsettledRows, into outcome: inout ReplicaOutcome
+    ) {
+        var rows: [UInt8] = []
+        do {
+            for row in unsettled.rows.named {
+                guard !ledger.isClosed(row.uniqueID) else { continue }
+                let key = ledger.index.key(row.uniqueID.span, 0..<row.uniqueID.count)
+                let newest = try ledger.index.newest(of: key, withOverlay: false)
+                guard newest?.sequence == row.sequence else { continue }
+                rows.append(contentsOf: unsettled.rows.bytes[row.range])
+            }
+        } catch {
+            outcome.failure = .index(error.reason)
+            return
+        }
+        outcome.send(to: .client(unsettled.client)) { bytes in
+            Frame.append(.rows, to: &bytes) { payload in
+                unsettled.head.append(to: &payload)
+                payload.append(contentsOf: rows)
+            }
+        }
+    }
+
     private func head(_ id: UInt64, _ result: RowsHead.Outcome, stale: UInt32) -> RowsHead {
         var head = RowsHead(id: id, outcome: result)
         head.leader = consensus.leader

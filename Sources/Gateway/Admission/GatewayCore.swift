@@ -17,6 +17,7 @@ package enum Admission: Sendable {
     case read(ReadAdmission)
     case replay(ReplayAdmission)
     case command(CommandAdmission)
+    case index(EventIndexScan)
     /// A password to be hashed off the loop; then `resume` goes on.
     case hash(PasswordWork)
     /// The session's use must be recorded before the request is carried out; then it is admitted
@@ -263,6 +264,7 @@ package struct GatewayCore {
         case .createEvent: return try admitEvent(credential, bytes)
         case .readEvent: return try admitRead(credential, bytes, history: false)
         case .eventHistory: return try admitRead(credential, bytes, history: true)
+        case .indexEvents: return try admitEventIndex(route, credential, bytes)
         case .readSession:
             return try admitSessionRead(route, credential, requestID: requestID)
         case .readUser: return try admitUserRead(route, credential, requestID: requestID)

@@ -86,6 +86,9 @@ package enum RouteTable {
             .eventHistory, "audit_events_fmp", "history", "/api/v1/audit_events_fmp/history",
             RouteParameters.subject),
         compatible(
+            .indexEvents, "audit_events_fmp", "index", "/api/v1/audit_events_fmp/index",
+            RouteParameters.index),
+        compatible(
             .eraseEvent, "audit_events_fmp", "erase", "/api/v1/audit_events_fmp/erase",
             RouteParameters.erasure),
         compatible(
