@@ -135,10 +135,11 @@ extension EventFilter {
             throw ByteDefect(offset: cursor.offset - 1)
         }
         self.state = state
-        newestOnly = try cursor.flag(bytes)
-        let attributes = Attributes(rawValue: try cursor.integer(bytes))
+        let newestBefore = try cursor.integer(bytes, as: UInt64.self)
+        self.newestBefore = newestBefore == .max ? nil : Sequence(newestBefore)
+        let attributes = EventSearch.Attributes(rawValue: try cursor.integer(bytes))
         let term = bytes.copy(try cursor.counted(bytes))
-        search = term.isEmpty ? nil : Search(folded: term, attributes: attributes)
+        search = term.isEmpty ? nil : EventSearch(folded: term, in: attributes)
     }
 
     func append(to payload: inout [UInt8]) {
@@ -149,7 +150,8 @@ extension EventFilter {
         }
         payload.append(littleEndian: (since ?? .absent).microseconds)
         payload.append(littleEndian: (untilTime ?? .absent).microseconds)
-        payload.append(contentsOf: [state.rawValue, newestOnly ? 1 : 0])
+        payload.append(state.rawValue)
+        payload.append(littleEndian: newestBefore?.value ?? .max)
         payload.append(search?.attributes.rawValue ?? 0)
         payload.append(counted: search?.folded ?? [])
     }

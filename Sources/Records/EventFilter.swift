@@ -17,14 +17,13 @@ package struct EventFilter: Equatable, Sendable {
     package var since: Timestamp?
     /// Started before this time.
     package var untilTime: Timestamp?
-
     /// What is known of an event's end.
     package var state = State.any
     /// A text that some attribute has.
-    package var search: Search?
-    /// The newest revision of each unique_id alone, and no erased ones. Who filters by it holds what
-    /// it found against the index of revisions.
-    package var newestOnly = false
+    package var search: EventSearch?
+    /// Of each unique_id the newest revision below this sequence alone, and no erased ones. Who
+    /// filters by it holds what it found against the index of revisions.
+    package var newestBefore: Sequence?
 
     package enum State: UInt8, Sendable {
         case any = 0
@@ -33,64 +32,6 @@ package struct EventFilter: Equatable, Sendable {
         case finished = 2
         /// Running and finished: nothing is.
         case neither = 3
-    }
-
-    package struct Attributes: OptionSet, Sendable {
-        package let rawValue: UInt8
-
-        package init(rawValue: UInt8) { self.rawValue = rawValue }
-
-        package static let uniqueID = Attributes(rawValue: 1)
-        package static let scriptName = Attributes(rawValue: 2)
-        package static let hostName = Attributes(rawValue: 4)
-        package static let fileName = Attributes(rawValue: 8)
-        package static let notes = Attributes(rawValue: 16)
-        package static let updatedIn = Attributes(rawValue: 32)
-        package static let all = Attributes(rawValue: 63)
-    }
-
-    /// A text to be found in one of some attributes, the case of ASCII letters aside.
-    package struct Search: Equatable, Sendable {
-        package let folded: [UInt8]
-        package let attributes: Attributes
-
-        package init(term: String, in attributes: Attributes) {
-            folded = term.utf8.map(Self.fold)
-            self.attributes = attributes
-        }
-
-        package init(folded: [UInt8], attributes: Attributes) {
-            self.folded = folded
-            self.attributes = attributes
-        }
-
-        private static func fold(_ byte: UInt8) -> UInt8 {
-            (65...90).contains(byte) ? byte | 0x20 : byte
-        }
-
-        func accepts(_ record: RecordView, in bytes: Span<UInt8>) -> Bool {
-            let places: [(Attributes, Range<Int>?)] = [
-                (.uniqueID, record.uniqueID), (.scriptName, record.scriptName),
-                (.hostName, record.hostName), (.fileName, record.fileName),
-                (.notes, record.notes), (.updatedIn, record.updatedIn),
-            ]
-            return places.contains { attribute, range in
-                guard let range, attributes.contains(attribute) else { return false }
-                return holds(bytes, range)
-            }
-        }
-
-        private func holds(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
-            guard !folded.isEmpty, range.count >= folded.count else { return folded.isEmpty }
-            for start in range.lowerBound...(range.upperBound - folded.count) {
-                var place = 0
-                while place < folded.count, Self.fold(bytes[start + place]) == folded[place] {
-                    place += 1
-                }
-                if place == folded.count { return true }
-            }
-            return false
-        }
     }
 
     package init() {}
@@ -124,7 +65,7 @@ package struct EventFilter: Equatable, Sendable {
     /// Whether an erased event is wanted, of which nothing is known but its place. `isNamed`: it was
     /// looked for by its unique_id.
     package func acceptsErased(isNamed: Bool) -> Bool {
-        resources != .administration && !newestOnly && state == .any && search == nil
+        resources != .administration && newestBefore == nil && state == .any && search == nil
             && (uniqueID == nil || isNamed) && scriptName == nil
             && hostName == nil && fileName == nil && since == nil && untilTime == nil
     }

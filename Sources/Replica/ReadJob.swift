@@ -1,3 +1,4 @@
+import Bytes
 import Crypto
 import EventIndex
 package import PeerWire
@@ -14,9 +15,9 @@ package struct ReadJob: Sendable {
     static let rowBytes = 12 * 1_024 * 1_024
     /// Bytes of entries after which a page ends.
     static let entryBytes = 2 * 1_024 * 1_024
-    /// Rows that are held against the index of revisions at once, on the node's loop; what one more
-    /// entry can add comes on top.
-    static let settledRows = 256
+    /// Rows that are held against the index of revisions at once, on the node's loop. A page ends
+    /// there.
+    static let settledRows = 512
     /// Segments of the archive that a page may pass by.
     static let passedSegments = 32
 
@@ -84,7 +85,10 @@ package struct ReadJob: Sendable {
                 switch piece.location {
                 case .held(let place, let entry):
                     let entry = try entry ?? source.entry(at: place)
-                    try append(piece.records, of: entry, leaf: &leaf, to: &rows)
+                    if let stop = try append(piece.records, of: entry, leaf: &leaf, to: &rows) {
+                        head.next = stop
+                        break pieces
+                    }
                 case .archived(let place, let manifest):
                     guard try mayMatch(piece.records, of: place, in: manifest, source) else {
                         continue
@@ -102,8 +106,9 @@ package struct ReadJob: Sendable {
                 return .failed(failed(at: piece, "\(error)"))
             }
         }
-        guard !filter.newestOnly else {
-            return .unsettled(UnsettledRows(client: client, head: head, rows: rows))
+        if let before = filter.newestBefore {
+            return .unsettled(
+                UnsettledRows(client: client, head: head, before: before, rows: rows))
         }
         Frame.append(.rows, to: &output) { payload in
             head.append(to: &payload)
@@ -196,16 +201,16 @@ package struct ReadJob: Sendable {
     ) throws(ReplicaFailure) -> Sequence? {
         guard case .sequences(let range) = records else {
             let entry = try entry(holding: records.first, places, manifest, source)
-            try append(
+            return try append(
                 .one(offset: nil, sequence: records.first), of: entry, leaf: &leaf, to: &rows)
-            return nil
         }
         var next = range.lowerBound
         while next < range.upperBound {
             guard hasRoom(rows), room > 0 else { return next }
             let entry = try entry(holding: next, places, manifest, source)
             let end = min(entry.header.nextSequence, range.upperBound)
-            try append(.sequences(next..<end), of: entry, leaf: &leaf, to: &rows)
+            let stop = try append(.sequences(next..<end), of: entry, leaf: &leaf, to: &rows)
+            if let stop { return stop }
             room -= entry.header.byteCount
             next = end
         }
@@ -220,28 +225,31 @@ package struct ReadJob: Sendable {
         return try source.entry(at: places.place(of: index, term: manifest.term(at: index)))
     }
 
+    /// Appends records of one entry; the sequence to go on with when that was not all.
     private func append(
         _ records: Records, of entry: Entry, leaf: inout Leaf, to rows: inout Rows
-    ) throws(ReplicaFailure) {
+    ) throws(ReplicaFailure) -> Sequence? {
         switch records {
         case .one(let offset?, let sequence):
             let stored = try head(entry, at: offset)
             try append(stored, of: entry, sequence, isNamed: true, leaf: &leaf, to: &rows)
+            return nil
         case .one(nil, let sequence):
             let range = sequence..<sequence.advanced(by: 1)
-            try append(range, of: entry, isNamed: true, leaf: &leaf, to: &rows)
+            return try append(range, of: entry, isNamed: true, leaf: &leaf, to: &rows)
         case .sequences(let range):
-            try append(range, of: entry, isNamed: false, leaf: &leaf, to: &rows)
+            return try append(range, of: entry, isNamed: false, leaf: &leaf, to: &rows)
         }
     }
 
     private func append(
         _ range: Range<Sequence>, of entry: Entry, isNamed: Bool, leaf: inout Leaf,
         to rows: inout Rows
-    ) throws(ReplicaFailure) {
+    ) throws(ReplicaFailure) -> Sequence? {
         var offset = entry.header.bodyRange.lowerBound
         var sequence = entry.header.firstSequence
         while sequence < range.upperBound {
+            guard rows.named.count < Self.settledRows else { return sequence }
             let stored = try head(entry, at: offset)
             if sequence >= range.lowerBound {
                 try append(stored, of: entry, sequence, isNamed: isNamed, leaf: &leaf, to: &rows)
@@ -249,6 +257,7 @@ package struct ReadJob: Sendable {
             offset = stored.range.upperBound
             sequence = sequence.advanced(by: 1)
         }
+        return nil
     }
 
     /// Appends the row of one record or stub, when it is wanted.
@@ -275,7 +284,7 @@ package struct ReadJob: Sendable {
                     EventRow.append(
                         record, in: bytes, sequence: sequence, recordedAt: recordedAt, leaf: &leaf,
                         to: &rows.bytes)
-                    guard filter.newestOnly else { return }
+                    guard filter.newestBefore != nil else { return }
                     rows.named.append(
                         .init(
                             range: start..<rows.bytes.count, uniqueID: bytes.copy(record.uniqueID),
@@ -319,10 +328,11 @@ package struct ReadJob: Sendable {
     }
 }
 
-/// Rows of which only those are wanted that are the newest of their unique_ids.
+/// Rows of which only those are wanted that are the newest of their unique_ids below a sequence.
 package struct UnsettledRows: Sendable {
     let client: ClientID
     let head: RowsHead
+    let before: Sequence
     let rows: ReadJob.Rows
 }
 

@@ -115,6 +115,7 @@ package struct GatewayCore {
     var reading = EventReading()
     private var requestCount: UInt64 = 0
     private let requestPrefix: String
+    private lazy var openAPI = OpenAPIDocument.json(version: settings.version)
 
     /// `seed` sets request ids of this process apart from those of others.
     package init(settings: GatewaySettings, times: TimeReading, seed: UInt64) {
@@ -297,13 +298,14 @@ package struct GatewayCore {
         }
     }
 
-    private func open(
+    private mutating func open(
         _ route: Route, _ head: HTTPHead, _ bytes: Span<UInt8>
     ) throws(Refusal) -> Admission {
         switch route.action {
         case .live: return .live
         case .ready: return .ready(verbose: head.query != nil)
         case .metrics: return .metrics
+        case .openAPI: return .answer(Self.json(openAPI))
         default: preconditionFailure("\(route.label) needs a token")
         }
     }

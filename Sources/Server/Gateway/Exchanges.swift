@@ -166,9 +166,7 @@ extension GatewayServer {
             begin(.command(command), connection)
             cluster.command(
                 command.command, record: command.record, exchange: connection.exchangeID, now: now)
-        case .index(let scan):
-            begin(.index(scan), connection)
-            ask(scan, connection, now: now)
+        case .index(let scan): beginIndex(scan, connection, now: now)
         case .hash(let work): hash(work, connection, now: now)
         case .awaitUse(let id): preconditionFailure("session \(id) waits")
         case .cluster(let action, let author):
@@ -355,47 +353,11 @@ extension GatewayServer {
                     Refusal(.notReady), on: read.surface, requestID: connection.requestID),
                 on: connection, now: now)
             drive(connection, now: now)
-        case .index:
-            respond(
-                core.refuse(
-                    Refusal(.notReady), on: .compatible, requestID: connection.requestID),
-                on: connection, now: now)
-            drive(connection, now: now)
+        case .index: failIndex(connection, now: now)
         case .replay: failReplay(connection, now: now)
         case .none, .directory, .password, .event, .command, .cluster, .bulk:
             log.write(.error, "a failed read for a request that is none")
         }
-    }
-
-    // MARK: The index of events
-
-    private func ask(_ scan: EventIndexScan, _ connection: ClientConnection, now: Instant) {
-        cluster.query(
-            scan.known.map { .after($0) } ?? .linearizable, .page(scan.nextPage()),
-            exchange: connection.exchangeID, now: now)
-    }
-
-    private func continueIndex(
-        _ scan: EventIndexScan, _ head: RowsHead, _ rows: [UInt8], _ connection: ClientConnection,
-        now: Instant
-    ) {
-        guard head.outcome == .found else {
-            let text = String(decoding: rows, as: UTF8.self)
-            respond(
-                core.refuse(
-                    Refusal(.applicationCrash, "What is stored there is damaged: \(text)"),
-                    on: .compatible, requestID: connection.requestID),
-                on: connection, now: now)
-            return drive(connection, now: now)
-        }
-        connection.exchange = .none
-        var scan = scan
-        scan.take(head, rows)
-        connection.exchange = .index(scan)
-        guard scan.isOver else { return ask(scan, connection, now: now) }
-        respond(
-            core.answer(scan, requestID: connection.requestID), on: connection, now: now)
-        drive(connection, now: now)
     }
 
     // MARK: Answers of the gateway itself

@@ -106,6 +106,7 @@ package final class GatewayServer {
             incarnation: Identifier(high: 0, low: 0))
         var settings = configuration.settings
         settings.clusterTag = configuration.clusterID.low
+        settings.version = configuration.version
         core = GatewayCore(
             settings: settings, times: configuration.times,
             seed: RandomBytes.makeSeed())
