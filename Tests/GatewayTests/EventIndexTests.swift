@@ -40,8 +40,8 @@ struct EventIndexTests {
     @Test(arguments: ways.indices)
     func `pages by cursor are the whole search, while events are appended`(place: Int) throws {
         let way = Self.ways[place]
-        for seed in UInt64(0)..<3 {
-            var log = ModelLog(seed: seed, count: 700)
+        for seed in UInt64(0)..<2 {
+            var log = ModelLog(seed: seed, count: 500)
             let expected = log.search(way.filters, way.term, way.sort, way.order)
             let answers = try ask(way, of: &log, appending: 3)
             #expect(answers.flatMap(\.sequences) == expected, "\(way), seed \(seed)")
@@ -55,8 +55,8 @@ struct EventIndexTests {
 
     @Test(arguments: ["asc", "desc"])
     func `what is too much for one request is told, and cursors go on`(order: String) throws {
-        for seed in UInt64(0)..<3 {
-            var log = ModelLog(seed: seed, count: 4_000)
+        for seed in UInt64(0)..<2 {
+            var log = ModelLog(seed: seed, count: 3_000)
             log.pageSequences = 6
             let way = Way(order: order, filters: ["running"], size: 1_000, counts: true)
             let expected = log.search(way.filters, nil, "sequence", order)
@@ -70,10 +70,10 @@ struct EventIndexTests {
     }
 
     @Test func `a count that takes more than one request is finished by its cursors`() throws {
-        var log = ModelLog(seed: 4, count: 4_000)
+        var log = ModelLog(seed: 4, count: 3_000)
         log.pageSequences = 6
         let answers = try ask(Way(size: 1, counts: true), of: &log, appending: 1, until: 40)
-        let expected = log.search([], nil, "sequence", "asc", before: 4_000).count
+        let expected = log.search([], nil, "sequence", "asc", before: 3_000).count
         let counts = answers.map(\.count)
         #expect(counts == counts.sorted() && answers[0].count < expected)
         #expect(counts.last == expected)
@@ -83,7 +83,7 @@ struct EventIndexTests {
     func `a sort that is cut short is sorted stretch by stretch, and loses nothing`(
         order: String
     ) throws {
-        var log = ModelLog(seed: 6, count: 4_000)
+        var log = ModelLog(seed: 6, count: 3_000)
         log.pageSequences = 6
         let way = Way(sort: "start_time", order: order, size: 30, counts: true)
         let expected = log.search([], nil, "start_time", order)
@@ -94,7 +94,7 @@ struct EventIndexTests {
         #expect(answers.last?.count == expected.count)
         let times = found.map { log.events[$0].started }
         let turns = zip(times, times.dropFirst()).count { order == "asc" ? $0 > $1 : $0 < $1 }
-        #expect(turns <= 4_000 / (6 * EventIndexScan.pageLimit / 2), "\(turns) stretches")
+        #expect(turns <= 3_000 / (6 * EventIndexScan.pageLimit / 2), "\(turns) stretches")
     }
 
     @Test(arguments: ways.indices)
@@ -102,7 +102,7 @@ struct EventIndexTests {
         let way = Self.ways[place]
         var log = ModelLog(seed: 9, count: 700)
         let expected = log.search(way.filters, way.term, way.sort, way.order)
-        for number in [1, 2, 5, 400] {
+        for number in [1, 2, 5, way.sort == "start_time" ? 9 : 400] {
             let answer = try ask(way, of: &log, more: ["page.number": "\(number)"])
             let start = min((number - 1) * way.size, expected.count)
             let end = min(start + way.size, expected.count)
@@ -112,18 +112,18 @@ struct EventIndexTests {
     }
 
     @Test func `rows that page_number passes by stay passed by behind a cursor`() throws {
-        var log = ModelLog(seed: 2, count: 4_000)
+        var log = ModelLog(seed: 2, count: 3_000)
         log.pageSequences = 6
         for order in ["asc", "desc"] {
             let expected = log.search([], nil, "sequence", order)
             var answer = try ask(
-                Way(order: order, size: 100), of: &log, more: ["page.number": "15"])
+                Way(order: order, size: 100), of: &log, more: ["page.number": "13"])
             #expect(answer.sequences.isEmpty && !answer.isComplete)
             while answer.sequences.isEmpty, let next = answer.next {
                 answer = try ask(
                     Way(order: order, size: 100), of: &log, more: ["page.after": "\"\(next)\""])
             }
-            #expect(answer.sequences.first == expected[1_400])
+            #expect(answer.sequences.first == expected[1_200])
         }
     }
 
@@ -308,6 +308,9 @@ private struct ModelLog {
     }
 
     private(set) var events: [Event] = []
+    /// Of each event the sequence of the next revision of its id.
+    private var followers: [Int] = []
+    private var newest: [Int: Int] = [:]
     /// Sequences of a page at most.
     var pageSequences = 60
     private var random: RandomSource
@@ -318,14 +321,19 @@ private struct ModelLog {
     }
 
     mutating func append() {
+        let id = random.below(events.count + 3)
+        if let older = newest.updateValue(events.count, forKey: id) {
+            followers[older] = events.count
+        }
+        followers.append(.max)
         events.append(
             Event(
-                id: random.below(events.count + 3), script: "Script \(random.below(8))",
+                id: id, script: "Script \(random.below(8))",
                 started: random.below(40), isFinished: random.below(3) == 0))
     }
 
     private func isNewest(_ place: Int, before end: Int) -> Bool {
-        !events[(place + 1)..<end].contains { $0.id == events[place].id }
+        followers[place] >= end
     }
 
     /// Sequences of what a search finds, in its order.
@@ -364,7 +372,7 @@ private struct ModelLog {
         let sequences = 1 + random.below(pageSequences)
         head.next = min(page.from.advanced(by: sequences), until)
         var lines: [UInt8] = []
-        let end = Int(page.filter.newestBefore?.value ?? 0)
+        let end = min(Int(page.filter.newestBefore?.value ?? 0), events.count)
         for place in Int(page.from.value)..<Int(head.next.value)
         where isNewest(place, before: end) && isWanted(events[place], page.filter) {
             let event = events[place]
