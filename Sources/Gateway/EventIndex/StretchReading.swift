@@ -8,7 +8,7 @@ import Records
 /// a falling reading goes back by windows and turns the rows of each round.
 struct StretchReading: Sendable {
     /// Sequences of the first window of a falling reading, and of the largest and the smallest.
-    static let firstWindow: UInt64 = 1_024
+    static let firstWindow: UInt64 = 64
     static let largestWindow: UInt64 = 1 << 20
     static let smallestWindow: UInt64 = 16
     /// Bytes of rows of one window. With more it is begun again, smaller.
