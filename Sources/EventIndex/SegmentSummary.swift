@@ -130,6 +130,25 @@ package struct SegmentSummary: Equatable, Sendable {
             && (filter.scriptName.map { scriptNames.mayContain($0) } ?? true)
             && (filter.hostName.map { hostNames.mayContain($0) } ?? true)
             && (filter.fileName.map { fileNames.mayContain($0) } ?? true)
+            && mayMatch(filter.state) && (filter.search.map(mayMatch) ?? true)
+    }
+
+    private func mayMatch(_ state: EventFilter.State) -> Bool {
+        switch state {
+        case .any, .running: true
+        case .finished: stoppedAt.least <= stoppedAt.greatest
+        case .neither: false
+        }
+    }
+
+    /// Of the attributes that a search names, those whose values are known decide; others may hold
+    /// anything.
+    private func mayMatch(_ search: EventSearch) -> Bool {
+        let known: EventSearch.Attributes = [.scriptName, .hostName, .fileName]
+        guard search.attributes.isSubset(of: known) else { return true }
+        return search.attributes.contains(.scriptName) && scriptNames.mayHold(search)
+            || search.attributes.contains(.hostName) && hostNames.mayHold(search)
+            || search.attributes.contains(.fileName) && fileNames.mayHold(search)
     }
 
     // MARK: Bytes

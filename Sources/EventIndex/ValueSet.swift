@@ -48,6 +48,12 @@ struct ValueSet: Equatable, Sendable {
         }
     }
 
+    /// Whether `search` may find its text in one of the values: of those that a filter stands for
+    /// nothing is known.
+    func mayHold(_ search: EventSearch) -> Bool {
+        !filter.isEmpty || values.contains { search.isFound(in: $0) }
+    }
+
     /// Halves the filter, one half upon the other, while it stays half empty.
     mutating func fold() {
         while filter.count > Self.smallestFilterByteCount {

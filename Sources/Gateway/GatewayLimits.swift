@@ -37,6 +37,10 @@ package enum GatewayLimits {
 package struct GatewaySettings: Sendable {
     /// Where users without a record go to register; told with `client-required`.
     package var clientRegistrationURL: String?
+    /// Of the program, for the description of the routes.
+    package var version = ""
+    /// A part of the cluster's id, for cursors.
+    package var clusterTag: UInt64 = 0
     /// How long a request waits for a leader and a majority before it is `not-ready`.
     package var requestDeadlineNanoseconds: UInt64 = 5_000_000_000
     /// Seconds in `Retry-After`.

@@ -1,6 +1,6 @@
 /// Reason phrases, RFC 9110 section 15.
-enum HTTPStatus {
-    static func reason(_ status: Int) -> StaticString {
+package enum HTTPStatus {
+    package static func reason(_ status: Int) -> StaticString {
         switch status {
         case 200: "OK"
         case 204: "No Content"

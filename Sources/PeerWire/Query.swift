@@ -131,6 +131,15 @@ extension EventFilter {
         self.since = since == .absent ? nil : since
         let untilTime = Timestamp(microseconds: try cursor.integer(bytes))
         self.untilTime = untilTime == .absent ? nil : untilTime
+        guard let state = State(rawValue: try cursor.integer(bytes)) else {
+            throw ByteDefect(offset: cursor.offset - 1)
+        }
+        self.state = state
+        let newestBefore = try cursor.integer(bytes, as: UInt64.self)
+        self.newestBefore = newestBefore == .max ? nil : Sequence(newestBefore)
+        let attributes = EventSearch.Attributes(rawValue: try cursor.integer(bytes))
+        let term = bytes.copy(try cursor.counted(bytes))
+        search = term.isEmpty ? nil : EventSearch(folded: term, in: attributes)
     }
 
     func append(to payload: inout [UInt8]) {
@@ -141,6 +150,10 @@ extension EventFilter {
         }
         payload.append(littleEndian: (since ?? .absent).microseconds)
         payload.append(littleEndian: (untilTime ?? .absent).microseconds)
+        payload.append(state.rawValue)
+        payload.append(littleEndian: newestBefore?.value ?? .max)
+        payload.append(search?.attributes.rawValue ?? 0)
+        payload.append(counted: search?.folded ?? [])
     }
 
     private static func field(

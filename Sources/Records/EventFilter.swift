@@ -17,6 +17,22 @@ package struct EventFilter: Equatable, Sendable {
     package var since: Timestamp?
     /// Started before this time.
     package var untilTime: Timestamp?
+    /// What is known of an event's end.
+    package var state = State.any
+    /// A text that some attribute has.
+    package var search: EventSearch?
+    /// Of each unique_id the newest revision below this sequence alone, and no erased ones. Who
+    /// filters by it holds what it found against the index of revisions.
+    package var newestBefore: Sequence?
+
+    package enum State: UInt8, Sendable {
+        case any = 0
+        /// Without a stop_time.
+        case running = 1
+        case finished = 2
+        /// Running and finished: nothing is.
+        case neither = 3
+    }
 
     package init() {}
 
@@ -33,12 +49,24 @@ package struct EventFilter: Equatable, Sendable {
             && Self.matches(fileName, record.fileName, bytes)
             && (since.map { $0 <= record.startedAt } ?? true)
             && (untilTime.map { record.startedAt < $0 } ?? true)
+            && accepts(state: record)
+            && (search.map { $0.accepts(record, in: bytes) } ?? true)
+    }
+
+    private func accepts(state record: RecordView) -> Bool {
+        switch state {
+        case .any: true
+        case .running: record.stopTime == nil
+        case .finished: record.stopTime != nil
+        case .neither: false
+        }
     }
 
     /// Whether an erased event is wanted, of which nothing is known but its place. `isNamed`: it was
     /// looked for by its unique_id.
     package func acceptsErased(isNamed: Bool) -> Bool {
-        resources != .administration && (uniqueID == nil || isNamed) && scriptName == nil
+        resources != .administration && newestBefore == nil && state == .any && search == nil
+            && (uniqueID == nil || isNamed) && scriptName == nil
             && hostName == nil && fileName == nil && since == nil && untilTime == nil
     }
 

@@ -1,3 +1,4 @@
+import Bytes
 import Crypto
 import EventIndex
 package import PeerWire
@@ -14,6 +15,9 @@ package struct ReadJob: Sendable {
     static let rowBytes = 12 * 1_024 * 1_024
     /// Bytes of entries after which a page ends.
     static let entryBytes = 2 * 1_024 * 1_024
+    /// Rows that are held against the index of revisions at once, on the node's loop. A page ends
+    /// there.
+    static let settledRows = 512
     /// Segments of the archive that a page may pass by.
     static let passedSegments = 32
 
@@ -55,16 +59,25 @@ package struct ReadJob: Sendable {
     /// How often it was begun anew.
     private(set) var retries = 0
 
+    /// What became of a job that was run.
+    package enum Ending: Sendable {
+        /// The answer's frame is there.
+        case answered
+        case failed(FailedRead)
+        /// The rows are there; the node looks which of them are the newest of their unique_ids.
+        case unsettled(UnsettledRows)
+    }
+
     /// Reads, filters and writes the rows, and appends the answer's frame to `output`; nothing when
-    /// an entry cannot be read.
+    /// an entry cannot be read, or the rows are to be settled.
     package func run(
         _ source: any EntrySource, leaf: inout Leaf, into output: inout [UInt8]
-    ) -> FailedRead? {
+    ) -> Ending {
         var head = head
-        var rows: [UInt8] = []
+        var rows = Rows()
         var room = Self.entryBytes
         pieces: for piece in pieces {
-            guard rows.count < min(byteLimit, Self.rowBytes) else {
+            guard hasRoom(rows) else {
                 head.next = piece.records.first
                 break
             }
@@ -72,7 +85,10 @@ package struct ReadJob: Sendable {
                 switch piece.location {
                 case .held(let place, let entry):
                     let entry = try entry ?? source.entry(at: place)
-                    try append(piece.records, of: entry, leaf: &leaf, to: &rows)
+                    if let stop = try append(piece.records, of: entry, leaf: &leaf, to: &rows) {
+                        head.next = stop
+                        break pieces
+                    }
                 case .archived(let place, let manifest):
                     guard try mayMatch(piece.records, of: place, in: manifest, source) else {
                         continue
@@ -87,14 +103,35 @@ package struct ReadJob: Sendable {
                     }
                 }
             } catch {
-                return failed(at: piece, "\(error)")
+                return .failed(failed(at: piece, "\(error)"))
             }
+        }
+        if let before = filter.newestBefore {
+            return .unsettled(
+                UnsettledRows(client: client, head: head, before: before, rows: rows))
         }
         Frame.append(.rows, to: &output) { payload in
             head.append(to: &payload)
-            payload.append(contentsOf: rows)
+            payload.append(contentsOf: rows.bytes)
         }
-        return nil
+        return .answered
+    }
+
+    /// Rows as they are written, and whose they are where that matters.
+    struct Rows: Sendable {
+        struct Named: Sendable {
+            /// Of the rows' bytes.
+            let range: Range<Int>
+            let uniqueID: [UInt8]
+            let sequence: Sequence
+        }
+
+        var bytes: [UInt8] = []
+        var named: [Named] = []
+    }
+
+    private func hasRoom(_ rows: Rows) -> Bool {
+        rows.bytes.count < min(byteLimit, Self.rowBytes) && rows.named.count < Self.settledRows
     }
 
     private func failed(at piece: Piece, _ reason: String) -> FailedRead {
@@ -160,20 +197,20 @@ package struct ReadJob: Sendable {
     /// not all. `room`: bytes of entries that a page may still read.
     private func append(
         _ records: Records, of places: SegmentCatalogue, in manifest: Manifest,
-        _ source: any EntrySource, room: inout Int, leaf: inout Leaf, to rows: inout [UInt8]
+        _ source: any EntrySource, room: inout Int, leaf: inout Leaf, to rows: inout Rows
     ) throws(ReplicaFailure) -> Sequence? {
         guard case .sequences(let range) = records else {
             let entry = try entry(holding: records.first, places, manifest, source)
-            try append(
+            return try append(
                 .one(offset: nil, sequence: records.first), of: entry, leaf: &leaf, to: &rows)
-            return nil
         }
         var next = range.lowerBound
         while next < range.upperBound {
-            guard rows.count < min(byteLimit, Self.rowBytes), room > 0 else { return next }
+            guard hasRoom(rows), room > 0 else { return next }
             let entry = try entry(holding: next, places, manifest, source)
             let end = min(entry.header.nextSequence, range.upperBound)
-            try append(.sequences(next..<end), of: entry, leaf: &leaf, to: &rows)
+            let stop = try append(.sequences(next..<end), of: entry, leaf: &leaf, to: &rows)
+            if let stop { return stop }
             room -= entry.header.byteCount
             next = end
         }
@@ -188,28 +225,31 @@ package struct ReadJob: Sendable {
         return try source.entry(at: places.place(of: index, term: manifest.term(at: index)))
     }
 
+    /// Appends records of one entry; the sequence to go on with when that was not all.
     private func append(
-        _ records: Records, of entry: Entry, leaf: inout Leaf, to rows: inout [UInt8]
-    ) throws(ReplicaFailure) {
+        _ records: Records, of entry: Entry, leaf: inout Leaf, to rows: inout Rows
+    ) throws(ReplicaFailure) -> Sequence? {
         switch records {
         case .one(let offset?, let sequence):
             let stored = try head(entry, at: offset)
             try append(stored, of: entry, sequence, isNamed: true, leaf: &leaf, to: &rows)
+            return nil
         case .one(nil, let sequence):
             let range = sequence..<sequence.advanced(by: 1)
-            try append(range, of: entry, isNamed: true, leaf: &leaf, to: &rows)
+            return try append(range, of: entry, isNamed: true, leaf: &leaf, to: &rows)
         case .sequences(let range):
-            try append(range, of: entry, isNamed: false, leaf: &leaf, to: &rows)
+            return try append(range, of: entry, isNamed: false, leaf: &leaf, to: &rows)
         }
     }
 
     private func append(
         _ range: Range<Sequence>, of entry: Entry, isNamed: Bool, leaf: inout Leaf,
-        to rows: inout [UInt8]
-    ) throws(ReplicaFailure) {
+        to rows: inout Rows
+    ) throws(ReplicaFailure) -> Sequence? {
         var offset = entry.header.bodyRange.lowerBound
         var sequence = entry.header.firstSequence
         while sequence < range.upperBound {
+            guard rows.named.count < Self.settledRows else { return sequence }
             let stored = try head(entry, at: offset)
             if sequence >= range.lowerBound {
                 try append(stored, of: entry, sequence, isNamed: isNamed, leaf: &leaf, to: &rows)
@@ -217,12 +257,13 @@ package struct ReadJob: Sendable {
             offset = stored.range.upperBound
             sequence = sequence.advanced(by: 1)
         }
+        return nil
     }
 
     /// Appends the row of one record or stub, when it is wanted.
     private func append(
         _ stored: StoredHead, of entry: Entry, _ sequence: Sequence, isNamed: Bool,
-        leaf: inout Leaf, to rows: inout [UInt8]
+        leaf: inout Leaf, to rows: inout Rows
     ) throws(ReplicaFailure) {
         let ordinal = Int(sequence.value - entry.header.firstSequence.value)
         let recordedAt = entry.header.timestamp.advanced(byMicroseconds: ordinal)
@@ -237,11 +278,17 @@ package struct ReadJob: Sendable {
                     let hash = leaf.hash(
                         of: record, in: bytes, sequence: sequence, recordedAt: recordedAt)
                     EventRow.appendErased(
-                        sequence: sequence, recordedAt: recordedAt, leafHash: hash, to: &rows)
+                        sequence: sequence, recordedAt: recordedAt, leafHash: hash, to: &rows.bytes)
                 } else if filter.accepts(record, in: bytes) {
+                    let start = rows.bytes.count
                     EventRow.append(
                         record, in: bytes, sequence: sequence, recordedAt: recordedAt, leaf: &leaf,
-                        to: &rows)
+                        to: &rows.bytes)
+                    guard filter.newestBefore != nil else { return }
+                    rows.named.append(
+                        .init(
+                            range: start..<rows.bytes.count, uniqueID: bytes.copy(record.uniqueID),
+                            sequence: sequence))
                 }
             case .stub, .erased:
                 let stub = try RecordStub(decoding: bytes, in: stored.range)
@@ -249,9 +296,9 @@ package struct ReadJob: Sendable {
                     guard filter.acceptsErased(isNamed: isNamed) else { return }
                     EventRow.appendErased(
                         sequence: sequence, recordedAt: recordedAt,
-                        leafHash: leaf.hash(entry: stub.leafEntry), to: &rows)
+                        leafHash: leaf.hash(entry: stub.leafEntry), to: &rows.bytes)
                 } else if showsCompacted {
-                    EventRow.appendCompacted(stub, leaf: &leaf, to: &rows)
+                    EventRow.appendCompacted(stub, leaf: &leaf, to: &rows.bytes)
                 }
             }
         } catch {
@@ -279,6 +326,14 @@ package struct ReadJob: Sendable {
             throw .storage("entry \(entry.header.index): \(error)")
         }
     }
+}
+
+/// Rows of which only those are wanted that are the newest of their unique_ids below a sequence.
+package struct UnsettledRows: Sendable {
+    let client: ClientID
+    let head: RowsHead
+    let before: Sequence
+    let rows: ReadJob.Rows
 }
 
 /// A read that met an entry which cannot be read.

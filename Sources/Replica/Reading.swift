@@ -302,6 +302,44 @@ extension Replica {
             records: .one(offset: revision.place?.offset, sequence: sequence))
     }
 
+    /// Answers with those rows that are the newest of their unique_ids below the sequence that was
+    /// asked for. Erasures count as of now.
+    package mutating func settle(
+        _ unsettled: UnsettledRows, into outcome: inout ReplicaOutcome
+    ) {
+        var rows: [UInt8] = []
+        do {
+            for row in unsettled.rows.named {
+                guard !ledger.isClosed(row.uniqueID),
+                    try newest(row.uniqueID, before: unsettled.before) == row.sequence
+                else { continue }
+                rows.append(contentsOf: unsettled.rows.bytes[row.range])
+            }
+        } catch {
+            outcome.failure = .index(error.reason)
+            return
+        }
+        outcome.send(to: .client(unsettled.client)) { bytes in
+            Frame.append(.rows, to: &bytes) { payload in
+                unsettled.head.append(to: &payload)
+                payload.append(contentsOf: rows)
+            }
+        }
+    }
+
+    private func newest(
+        _ uniqueID: [UInt8], before end: Sequence
+    ) throws(IndexDamage) -> Sequence? {
+        let key = ledger.index.key(uniqueID.span, 0..<uniqueID.count)
+        var newest: Sequence?
+        try ledger.index.visit(key, withOverlay: false) { found in
+            guard found.sequence < end else { return true }
+            newest = found.sequence
+            return false
+        }
+        return newest
+    }
+
     private func head(_ id: UInt64, _ result: RowsHead.Outcome, stale: UInt32) -> RowsHead {
         var head = RowsHead(id: id, outcome: result)
         head.leader = consensus.leader

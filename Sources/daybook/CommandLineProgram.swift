@@ -71,7 +71,8 @@ enum CommandLineProgram {
                 "\"\(arguments.positional[command.operandCount])\" is more than "
                     + "`\(command.name)` takes")
         }
-        if count < command.operandCount { throw UsageError("\(command.operands) is missing") }
+        let least = command.operandCount - (command.isLastOptional ? 1 : 0)
+        if count < least { throw UsageError("\(command.operands) is missing") }
     }
 
     private static func unknown(_ words: [String]) -> UsageError {

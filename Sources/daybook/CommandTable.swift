@@ -5,6 +5,8 @@ struct Command: Sendable {
     /// What stands behind the words, for people.
     var operands = ""
     var operandCount = 0
+    /// Whether it does without its last operand.
+    var isLastOptional = false
     let summary: String
     var details = ""
     let flags: [Flag]

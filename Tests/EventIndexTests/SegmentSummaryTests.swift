@@ -46,6 +46,15 @@ private struct Segment {
         if random.below(3) == 0 {
             filter.untilTime = Timestamp(microseconds: 900 + random.below(1_200))
         }
+        filter.state = [.any, .any, .any, .running, .finished, .neither][random.below(6)]
+        if random.below(3) == 0 {
+            let attributes: [EventSearch.Attributes] = [
+                .all, .hostName, [.scriptName, .fileName], [.scriptName, .uniqueID],
+            ]
+            filter.search = EventSearch(
+                term: wanted(["SCRIPT", "host", "ile"][random.below(3)]),
+                in: attributes[random.below(4)])
+        }
         return filter
     }
 

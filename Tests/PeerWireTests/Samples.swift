@@ -63,6 +63,9 @@ struct Sample: Sendable {
         filter.uniqueID = Array("x".utf8)
         filter.fileName = []
         filter.since = Timestamp(microseconds: -5)
+        filter.state = .finished
+        filter.search = EventSearch(term: "Naïve", in: [.notes, .uniqueID])
+        filter.newestBefore = Sequence(12)
         let page = PageRequest(
             from: Sequence(3), until: Sequence(9), filter: filter, byteLimit: 77, waits: true)
         let open = PageRequest(

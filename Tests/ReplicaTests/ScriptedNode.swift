@@ -258,11 +258,14 @@ struct ScriptedNode {
     private mutating func runReads() {
         for job in reads {
             var bytes: [UInt8] = []
-            if let failed = job.run(ArchiveSource(disk: disk), leaf: &leaf, into: &bytes) {
+            switch job.run(ArchiveSource(disk: disk), leaf: &leaf, into: &bytes) {
+            case .answered: sent.append((.client(job.client), bytes))
+            case .unsettled(let rows):
+                replica.settle(rows, into: &outcome)
+                turn()
+            case .failed(let failed):
                 replica.readFailed(failed, now: now, into: &outcome)
                 turn()
-            } else {
-                sent.append((.client(job.client), bytes))
             }
         }
         reads = []

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The cases of data/contract-cases.json, more-cases.json and directory-cases.json, in order and on
+"""The cases of data: contract, more, directory and index-cases.json, in order and on
 empty stores, against a gateway in front of three nodes and against `daybook serve`.
 
 README.md says what cases are made of.
@@ -138,7 +138,8 @@ def compare(answer, case, tokens):
 
 
 def run_cases(suite, where, port, tokens):
-    for name in ("contract-cases.json", "more-cases.json", "directory-cases.json"):
+    for name in ("contract-cases.json", "more-cases.json", "directory-cases.json",
+                 "index-cases.json"):
         for case in load_cases(name):
             with suite.check(f"{where}: {case['name']}"):
                 answer = ask(

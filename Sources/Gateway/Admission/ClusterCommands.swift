@@ -57,13 +57,14 @@ extension GatewayCore {
 
     /// `piece` of the files of node `node`, for a backup.
     func admitFiles(
-        _ credential: Credential, _ query: QueryParameters
+        _ credential: Credential, _ query: NativeQuery
     ) throws(Refusal) -> Admission {
         try requireAdministrator(credential)
         var faults: [ParameterFault] = []
         func number(_ name: StaticString, _ limit: UInt64) -> UInt64 {
-            guard let range = query.value(name) else { return 0 }
-            let text = String(decoding: query.text[range], as: UTF8.self)
+            guard let text = query.text(name).map({ String(decoding: $0, as: UTF8.self) }) else {
+                return 0
+            }
             if let number = UInt64(text), number <= limit { return number }
             faults.append(ParameterFault("\(name)", .wrongType, "a whole number"))
             return 0
@@ -73,7 +74,7 @@ extension GatewayCore {
         let generation = UInt32(number("generation", UInt64(UInt32.max)))
         let chunk = UInt32(number("chunk", UInt64(UInt32.max)))
         let segment = SegmentName(firstIndex: index, generation: generation)
-        let piece = query.value("piece").map { String(decoding: query.text[$0], as: UTF8.self) }
+        let piece = query.text("piece").map { String(decoding: $0, as: UTF8.self) }
         var item: FetchItem?
         switch piece {
         case "manifest": item = .manifest

@@ -33,7 +33,7 @@ extension GatewayCore {
         if let cursor, !cursor.hasPrefix("d/") {
             fault(.pageAfter, .unrecognized, Self.cursorDetail)
         }
-        try judgeFaults()
+        try judgeFaults(inOrderOf: route)
         var found = rows(route.action).filter { row in
             Self.matches(row, request)
                 && filters.allSatisfy { filter in

@@ -17,6 +17,7 @@ package enum Admission: Sendable {
     case read(ReadAdmission)
     case replay(ReplayAdmission)
     case command(CommandAdmission)
+    case index(EventIndexScan)
     /// A password to be hashed off the loop; then `resume` goes on.
     case hash(PasswordWork)
     /// The session's use must be recorded before the request is carried out; then it is admitted
@@ -124,6 +125,7 @@ package struct GatewayCore {
     package internal(set) var credentialID: TokenID?
     private var requestCount: UInt64 = 0
     private let requestPrefix: String
+    private lazy var openAPI = OpenAPIDocument.json(version: settings.version)
 
     /// `seed` sets request ids of this process apart from those of others.
     package init(settings: GatewaySettings, times: TimeReading, seed: UInt64) {
@@ -283,6 +285,7 @@ package struct GatewayCore {
         case .createEvent: return try admitEvent(credential, bytes)
         case .readEvent: return try admitRead(credential, bytes, history: false)
         case .eventHistory: return try admitRead(credential, bytes, history: true)
+        case .indexEvents: return try admitEventIndex(route, credential, bytes)
         case .readSession:
             return try admitSessionRead(route, credential, requestID: requestID)
         case .readUser: return try admitUserRead(route, credential, requestID: requestID)
@@ -319,13 +322,14 @@ package struct GatewayCore {
         }
     }
 
-    private func open(
+    private mutating func open(
         _ route: Route, _ head: HTTPHead, _ bytes: Span<UInt8>
     ) throws(Refusal) -> Admission {
         switch route.action {
         case .live: return .live
         case .ready: return .ready(verbose: head.query != nil)
         case .metrics: return .metrics
+        case .openAPI: return .answer(Self.json(openAPI))
         default: preconditionFailure("\(route.label) needs a token")
         }
     }

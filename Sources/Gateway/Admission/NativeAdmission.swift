@@ -21,14 +21,7 @@ extension GatewayCore {
         _ route: Route, _ head: HTTPHead, _ body: Range<Int>, _ bytes: Span<UInt8>,
         _ credential: Credential, _ entropy: () -> [UInt8]
     ) throws(Refusal) -> Admission {
-        var query = QueryParameters()
-        if let range = head.query {
-            do {
-                try query.parse(bytes, in: range)
-            } catch {
-                throw Refusal(.invalidEncodedParams, "The query string is malformed: \(error).")
-            }
-        }
+        let query = try NativeQuery(head.query, bytes, of: route)
         switch route.action {
         case .appendEvents:
             return .bulk(credential)
@@ -63,7 +56,7 @@ extension GatewayCore {
     }
 
     private mutating func admitRetention(
-        _ route: Route, _ query: QueryParameters, _ head: HTTPHead, _ body: Range<Int>,
+        _ route: Route, _ query: NativeQuery, _ head: HTTPHead, _ body: Range<Int>,
         _ bytes: Span<UInt8>, _ credential: Credential, _ request: Identifier
     ) throws(Refusal) -> Admission {
         switch route.action {
@@ -71,7 +64,7 @@ extension GatewayCore {
         case .indexHolds:
             try requireAdministrator(credential)
             return .cluster(
-                .holds(after: text(query, "after") ?? []), author: credential.id)
+                .holds(after: query.text("after") ?? []), author: credential.id)
         case .addHold: return try admitHold(credential, body, bytes, request)
         case .removeHold:
             return try admitHoldRemoval(
@@ -95,20 +88,20 @@ extension GatewayCore {
     }
 
     private func admitReplay(
-        _ query: QueryParameters, _ head: HTTPHead, _ bytes: Span<UInt8>
+        _ query: NativeQuery, _ head: HTTPHead, _ bytes: Span<UInt8>
     ) throws(Refusal) -> Admission {
         var faults: [ParameterFault] = []
         judgeFormat(query, head, bytes, &faults)
         var filter = EventFilter()
         let from = sequence(query, "from", &faults) ?? .zero
         let until = sequence(query, "until", &faults)
-        filter.uniqueID = text(query, "unique_id")
-        filter.scriptName = text(query, "script_name")
-        filter.hostName = text(query, "host_name")
-        filter.fileName = text(query, "file_name")
+        filter.uniqueID = query.text("unique_id")
+        filter.scriptName = query.text("script_name")
+        filter.hostName = query.text("host_name")
+        filter.fileName = query.text("file_name")
         filter.since = time(query, "since", &faults)
         filter.untilTime = time(query, "until_time", &faults)
-        switch text(query, "resource").map({ String(decoding: $0, as: UTF8.self) }) {
+        switch query.text("resource").map({ String(decoding: $0, as: UTF8.self) }) {
         case nil, "audit_events_fmp": filter.resources = .auditEvents
         case "administration": filter.resources = .administration
         case "all": filter.resources = .all
@@ -129,7 +122,7 @@ extension GatewayCore {
 
     /// The sequence of an event that the reader knows to be recorded.
     private func after(
-        _ query: QueryParameters, isStale: Bool, _ faults: inout [ParameterFault]
+        _ query: NativeQuery, isStale: Bool, _ faults: inout [ParameterFault]
     ) -> Sequence? {
         let after = sequence(query, "after", &faults)
         if after != nil, isStale {
@@ -140,10 +133,10 @@ extension GatewayCore {
 
     /// NDJSON is what there is; whoever asks for another format is told so.
     private func judgeFormat(
-        _ query: QueryParameters, _ head: HTTPHead, _ bytes: Span<UInt8>,
+        _ query: NativeQuery, _ head: HTTPHead, _ bytes: Span<UInt8>,
         _ faults: inout [ParameterFault]
     ) {
-        if let format = text(query, "format"), !format.elementsEqual("ndjson".utf8) {
+        if let format = query.text("format"), !format.elementsEqual("ndjson".utf8) {
             faults.append(ParameterFault("format", .unrecognized, "ndjson"))
         }
         if let accept = head.value("accept", in: bytes),
@@ -153,15 +146,10 @@ extension GatewayCore {
         }
     }
 
-    private func text(_ query: QueryParameters, _ name: StaticString) -> [UInt8]? {
-        guard let range = query.value(name), !range.isEmpty else { return nil }
-        return Array(query.text[range])
-    }
-
     private func flag(
-        _ query: QueryParameters, _ name: StaticString, _ faults: inout [ParameterFault]
+        _ query: NativeQuery, _ name: StaticString, _ faults: inout [ParameterFault]
     ) -> Bool {
-        switch text(query, name).map({ String(decoding: $0, as: UTF8.self) }) {
+        switch query.text(name).map({ String(decoding: $0, as: UTF8.self) }) {
         case nil, "false": return false
         case "true": return true
         default:
@@ -171,9 +159,9 @@ extension GatewayCore {
     }
 
     private func sequence(
-        _ query: QueryParameters, _ name: StaticString, _ faults: inout [ParameterFault]
+        _ query: NativeQuery, _ name: StaticString, _ faults: inout [ParameterFault]
     ) -> Sequence? {
-        guard let text = text(query, name) else { return nil }
+        guard let text = query.text(name) else { return nil }
         if text.allSatisfy({ (0x30...0x39).contains($0) }),
             let value = UInt64(String(decoding: text, as: UTF8.self)), value < .max
         {
@@ -184,9 +172,9 @@ extension GatewayCore {
     }
 
     private func time(
-        _ query: QueryParameters, _ name: StaticString, _ faults: inout [ParameterFault]
+        _ query: NativeQuery, _ name: StaticString, _ faults: inout [ParameterFault]
     ) -> Timestamp? {
-        guard let text = text(query, name) else { return nil }
+        guard let text = query.text(name) else { return nil }
         if let time = times.timestamp(text.span, 0..<text.count) { return time }
         faults.append(ParameterFault("\(name)", .notATime, "RFC 3339"))
         return nil

@@ -132,6 +132,15 @@ extension GatewayCore {
     /// Begins to gather faults.
     mutating func beginFaults() { reading.faults.removeAll(keepingCapacity: true) }
 
+    /// Refuses when there were any, in the order in which the route has its parameters.
+    mutating func judgeFaults(inOrderOf route: Route) throws(Refusal) {
+        func place(_ fault: ParameterFault) -> Int {
+            route.parameters.firstIndex { $0.name.text == fault.parameter } ?? .max
+        }
+        reading.faults.sort { place($0) < place($1) }
+        try judgeFaults()
+    }
+
     /// Refuses when there were any.
     func judgeFaults() throws(Refusal) {
         guard reading.faults.isEmpty else { throw Refusal.judging(reading.faults) }

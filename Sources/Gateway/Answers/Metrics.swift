@@ -17,6 +17,7 @@ package struct GatewayMetrics: Sendable {
     package var duplicateEvents: UInt64 = 0
     package var refusedEvents: UInt64 = 0
     package var replayedBytes: UInt64 = 0
+    package var indexPages: UInt64 = 0
     package var malformedRequests: UInt64 = 0
     /// Closed to make room for others.
     package var shedConnections: UInt64 = 0
@@ -82,6 +83,9 @@ package struct GatewayMetrics: Sendable {
         text.one(
             "daybook_gateway_replayed_bytes_total", "counter", "Bytes of replayed rows.",
             replayedBytes)
+        text.one(
+            "daybook_gateway_index_pages_total", "counter",
+            "Pages of the log that nodes read for indexes of events.", indexPages)
         histogram(&text)
         cluster(nodes, leader, &text)
         text.one(

@@ -113,7 +113,7 @@ package enum Status: CaseIterable, Sendable {
 
 /// What is wrong with one parameter.
 package struct ParameterFault: Equatable, Sendable {
-    package enum Kind: String, Sendable {
+    package enum Kind: String, CaseIterable, Sendable {
         case missing
         case empty
         case wrongType = "wrong type"

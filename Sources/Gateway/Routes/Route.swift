@@ -6,7 +6,7 @@ package enum RouteAction: Sendable {
     case createEvent, readEvent, eventHistory
     case createToken, indexTokens, revokeToken
     case appendEvents, replayEvents, nativeEvent
-    case cluster, transfer, seal, clusterFiles, live, ready, metrics
+    case cluster, transfer, seal, clusterFiles, live, ready, metrics, openAPI
     case indexMembers, addMember, promoteMember, removeMember
     case eraseEvent, compact, indexHolds, addHold, removeHold, eraseNative
     case indexEvents
@@ -48,6 +48,8 @@ package struct Route: Sendable {
     package let access: Access
     /// In the order of the contract; those of every route with a token are among them.
     package let parameters: [RouteParameter]
+    /// Those of a native route that stand in path or query.
+    package let query: [NativeParameter]
     /// The label of its requests in metrics.
     package let label: String
 
@@ -87,6 +89,9 @@ package enum RouteTable {
         compatible(
             .eventHistory, "audit_events_fmp", "history", "/api/v1/audit_events_fmp/history",
             RouteParameters.subject),
+        compatible(
+            .indexEvents, "audit_events_fmp", "index", "/api/v1/audit_events_fmp/index",
+            RouteParameters.index),
         compatible(
             .eraseEvent, "audit_events_fmp", "erase", "/api/v1/audit_events_fmp/erase",
             RouteParameters.erasure),
@@ -170,39 +175,51 @@ package enum RouteTable {
             .appendEvents, [.post], "/v1/events", form: .events,
             permission: ("audit_events_fmp", "create")),
         native(
-            .replayEvents, [.get, .head], "/v1/events", permission: ("events", "replay")),
+            .replayEvents, [.get, .head], "/v1/events", permission: ("events", "replay"),
+            query: NativeParameters.replay),
         native(
-            .nativeEvent, [.get, .head], "/v1/events/", permission: ("audit_events_fmp", "read")),
+            .nativeEvent, [.get, .head], "/v1/events/", permission: ("audit_events_fmp", "read"),
+            query: NativeParameters.event),
         native(.cluster, [.get, .head], "/v1/cluster"),
         native(
             .transfer, [.post], "/v1/cluster/transfer", form: .parameters,
-            permission: ("cluster", "transfer")),
+            permission: ("cluster", "transfer"), parameters: RouteParameters.node),
         native(.seal, [.post], "/v1/cluster/seal", permission: ("cluster", "backup")),
         native(
             .indexMembers, [.get, .head], "/v1/cluster/members", permission: ("members", "index")),
         native(
             .addMember, [.post], "/v1/cluster/members", form: .parameters,
-            permission: ("members", "create")),
+            permission: ("members", "create"), parameters: RouteParameters.member),
         native(
             .promoteMember, [.post], "/v1/cluster/members/promote", form: .parameters,
-            permission: ("members", "promote")),
+            permission: ("members", "promote"), parameters: RouteParameters.node),
         native(
             .removeMember, [.post], "/v1/cluster/members/remove", form: .parameters,
-            permission: ("members", "delete")),
-        native(.clusterFiles, [.get], "/v1/cluster/files", permission: ("cluster", "backup")),
+            permission: ("members", "delete"), parameters: RouteParameters.node),
+        native(
+            .clusterFiles, [.get], "/v1/cluster/files", permission: ("cluster", "backup"),
+            query: NativeParameters.files),
         native(
             .compact, [.post], "/v1/compactions", form: .parameters,
-            permission: ("compactions", "create")),
-        native(.indexHolds, [.get, .head], "/v1/holds", permission: ("holds", "index")),
+            permission: ("compactions", "create"), parameters: RouteParameters.compaction),
         native(
-            .addHold, [.post], "/v1/holds", form: .parameters, permission: ("holds", "create")),
-        native(.removeHold, [.delete], "/v1/holds/", permission: ("holds", "delete")),
+            .indexHolds, [.get, .head], "/v1/holds", permission: ("holds", "index"),
+            query: NativeParameters.holds),
+        native(
+            .addHold, [.post], "/v1/holds", form: .parameters, permission: ("holds", "create"),
+            parameters: RouteParameters.erasure),
+        native(
+            .removeHold, [.delete], "/v1/holds/", permission: ("holds", "delete"),
+            query: NativeParameters.hold),
         native(
             .eraseNative, [.post], "/v1/erasures", form: .parameters,
-            permission: ("audit_events_fmp", "erase")),
+            permission: ("audit_events_fmp", "erase"), parameters: RouteParameters.erasure),
         native(.live, [.get, .head], "/health/live", needsToken: false),
-        native(.ready, [.get, .head], "/health/ready", needsToken: false),
+        native(
+            .ready, [.get, .head], "/health/ready", needsToken: false,
+            query: NativeParameters.readiness),
         native(.metrics, [.get, .head], "/metrics", needsToken: false),
+        native(.openAPI, [.get, .head], "/openapi.json", needsToken: false),
     ]
 
     /// The services and the `resource/action` routes that can be deployed and withdrawn. A native
@@ -280,18 +297,19 @@ package enum RouteTable {
             action: action, surface: .compatible,
             methods: verb == "update" ? [.post, .put] : [.post], path: path, form: form,
             permission: (resource, verb), access: access,
-            parameters: parameters + (access == .open ? [] : RouteParameters.common),
+            parameters: parameters + (access == .open ? [] : RouteParameters.common), query: [],
             label: "\(resource)/\(verb)")
     }
 
     private static func native(
         _ action: RouteAction, _ methods: [HTTPMethod], _ path: StaticString,
-        form: BodyForm = .none, permission: (String, String)? = nil, needsToken: Bool = true
+        form: BodyForm = .none, permission: (String, String)? = nil, needsToken: Bool = true,
+        parameters: [RouteParameter] = [], query: [NativeParameter] = []
     ) -> Route {
         Route(
             action: action, surface: .native, methods: methods, path: path, form: form,
             permission: permission.map { (resource: $0.0, action: $0.1) },
-            access: needsToken ? .credential : .open, parameters: [],
+            access: needsToken ? .credential : .open, parameters: parameters, query: query,
             label: "\(name(methods[0])) \(path)")
     }
 

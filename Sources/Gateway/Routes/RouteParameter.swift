@@ -87,6 +87,12 @@ enum RouteParameters {
     static let erasure: [RouteParameter] = [
         .required(.uniqueID, .text(255)), .required(.reason, .text(1_000)),
     ]
+    /// Of native routes, whose bodies take no others.
+    static let node: [RouteParameter] = [.required(.node, .integer)]
+    static let member: [RouteParameter] = node + [.required(.address, .text(255))]
+    static let compaction: [RouteParameter] = [
+        .optional(.policy, .slug), .optional(.dryRun, .flag), .optional(.from, .integer),
+    ]
     static let token: [RouteParameter] = [
         .optional(.name, .name), .optional(.kind, .slug), .optional(.permissions, .texts),
     ]

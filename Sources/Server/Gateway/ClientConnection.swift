@@ -17,6 +17,7 @@ final class ClientConnection {
         case read(ReadAdmission)
         case command(CommandAdmission)
         case cluster
+        case index(EventIndexScan)
         case bulk(BulkExchange)
         case replay(ReplayExchange)
     }

@@ -173,6 +173,7 @@ extension GatewayServer {
             begin(.command(command), connection)
             cluster.command(
                 command.command, record: command.record, exchange: connection.exchangeID, now: now)
+        case .index(let scan): beginIndex(scan, connection, now: now)
         case .hash(let work): hash(work, connection, now: now)
         case .awaitUse(let id): preconditionFailure("session \(id) waits")
         case .cluster(let action, let author):
@@ -320,7 +321,7 @@ extension GatewayServer {
             }
             connection.exchange = .bulk(bulk)
             if bulk.waitingCount == 0 { continueBulk(connection, now: now) }
-        case .none, .directory, .password, .read, .command, .cluster, .replay:
+        case .none, .directory, .password, .read, .command, .cluster, .index, .replay:
             log.write(.error, "a receipt for a request that is no append")
         }
     }
@@ -342,7 +343,7 @@ extension GatewayServer {
             bulk.finish(item, line)
             connection.exchange = .bulk(bulk)
             if bulk.waitingCount == 0 { continueBulk(connection, now: now) }
-        case .none, .directory, .password, .read, .command, .cluster, .replay:
+        case .none, .directory, .password, .read, .command, .cluster, .index, .replay:
             log.write(.error, "a failed append for a request that is none")
         }
     }
@@ -356,6 +357,7 @@ extension GatewayServer {
                 core.answer(head, rows: rows, read, requestID: connection.requestID),
                 on: connection, now: now)
             drive(connection, now: now)
+        case .index(let scan): continueIndex(scan, head, rows, connection, now: now)
         case .replay: continueReplay(head, rows, connection, now: now)
         case .none, .directory, .password, .event, .command, .cluster, .bulk:
             log.write(.error, "rows for a request that is no read")
@@ -370,6 +372,7 @@ extension GatewayServer {
                     Refusal(.notReady), on: read.surface, requestID: connection.requestID),
                 on: connection, now: now)
             drive(connection, now: now)
+        case .index: failIndex(connection, now: now)
         case .replay: failReplay(connection, now: now)
         case .none, .directory, .password, .event, .command, .cluster, .bulk:
             log.write(.error, "a failed read for a request that is none")

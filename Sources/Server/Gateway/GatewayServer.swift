@@ -117,8 +117,11 @@ package final class GatewayServer {
         handshake = Handshake(
             role: .gateway, clusterID: configuration.clusterID, node: nil,
             incarnation: Identifier(high: 0, low: 0))
+        var settings = configuration.settings
+        settings.clusterTag = configuration.clusterID.low
+        settings.version = configuration.version
         core = GatewayCore(
-            settings: configuration.settings, times: configuration.times,
+            settings: settings, times: configuration.times,
             seed: RandomBytes.makeSeed())
         cluster = ClusterClient(
             nodes: configuration.members.map(\.id),

@@ -250,6 +250,7 @@ package final class NodeServer {
         case .maintained(.failure(.corrupt(let file, _, .indexTable))): reopen(file)
         case .maintained(.failure(let failure)): throw NodeFailure("the archive: \(failure)")
         case .read(.answer(let destination, let frame)): send(frame, to: destination, now: now)
+        case .read(.unsettled(let rows)): replica.settle(rows, into: &outcome)
         case .read(.failed(let failed)): replica.readFailed(failed, now: now, into: &outcome)
         case .stop: prepareStop(now: now)
         }

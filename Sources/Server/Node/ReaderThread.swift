@@ -9,6 +9,7 @@ final class ReaderThread: Sendable {
         case answer(Destination, [UInt8])
         /// An entry could not be read.
         case failed(FailedRead)
+        case unsettled(UnsettledRows)
     }
 
     enum Work: Sendable {
@@ -39,10 +40,10 @@ final class ReaderThread: Sendable {
                     switch job {
                     case .stop: return
                     case .rows(let job):
-                        if let failed = job.run(source, leaf: &leaf, into: &frame) {
-                            report(.failed(failed))
-                        } else {
-                            report(.answer(.client(job.client), frame))
+                        switch job.run(source, leaf: &leaf, into: &frame) {
+                        case .answered: report(.answer(.client(job.client), frame))
+                        case .failed(let failed): report(.failed(failed))
+                        case .unsettled(let rows): report(.unsettled(rows))
                         }
                     case .fetch(let job):
                         job.run(source, into: &frame)

@@ -353,12 +353,16 @@ extension Simulation {
             let link = process.clients.last(where: { $0.id == job.client })?.link
         else { return }
         var frame: [UInt8] = []
-        let failed = job.run(ArchiveSource(disk: node.disk), leaf: &leaf, into: &frame)
-        guard let failed else { return sendToGateway(frame, link) }
-        statistics.cover(.damageFoundByRead)
         let now = now
-        try give(node) { process in
-            process.replica.readFailed(failed, now: now, into: &process.outcome)
+        switch job.run(ArchiveSource(disk: node.disk), leaf: &leaf, into: &frame) {
+        case .answered: sendToGateway(frame, link)
+        case .unsettled(let rows):
+            try give(node) { $0.replica.settle(rows, into: &$0.outcome) }
+        case .failed(let failed):
+            statistics.cover(.damageFoundByRead)
+            try give(node) { process in
+                process.replica.readFailed(failed, now: now, into: &process.outcome)
+            }
         }
     }
 }

@@ -63,6 +63,32 @@ extension CommandTable {
                 "daybook history --json -- --an-id-with-dashes",
             ], run: HistoryCommand.run),
         Command(
+            words: ["search"], operands: "[TERM]", operandCount: 1, isLastOptional: true,
+            summary: "find events: the newest revision of each",
+            details:
+                "TERM is looked for in the event's texts, the case of ASCII letters aside. Without "
+                + "it the\nfilters alone decide. What is found is as of the first answer.",
+            flags: Flag.connection + [
+                .repeated(
+                    "attribute", "NAME",
+                    "look in this alone: unique_id, script_name, host_name, file_name, notes, "
+                        + "updated_in"),
+                .repeated(
+                    "filter", "FILTER",
+                    "running, finished, since:TIME or until:TIME (of start_time); all must hold"),
+                .value("sort", "NAME", "sequence (default), start_time or recorded_at"),
+                .value("order", "ORDER", "desc (default: the newest first) or asc"),
+                .value("limit", "N", "print at most so many events; 50 by default, 0 for all"),
+                .value("after", "CURSOR", "go on where an earlier search with this order ended"),
+                .toggle("count", "print the number of matches alone"), .json,
+            ],
+            examples: [
+                "daybook search import --attribute script_name --filter running",
+                "daybook search --filter since:2026-11-24 --filter until:2026-11-25 --limit 0 "
+                    + "--json",
+                "daybook search error --attribute notes --count",
+            ], run: SearchCommand.run),
+        Command(
             words: ["token", "create"], summary: "make a token and show its secret once",
             flags: Flag.connection + [
                 .value("application", "SLUG", "the application that it belongs to"),
