@@ -48,6 +48,8 @@ extension Replica {
         let isHeld = catalogue.term(at: base.index) == base.term
         guard installation == nil, !isHeld || PlantedBug.installGoesBack.isPlanted else { return }
         installation = Installation(leader: leader)
+        // It has just spoken; another one may be no member any more, with nothing that is newer.
+        fetcher.heard(leader)
         fetcher.want(.manifest, from: askedFirst(leader))
     }
 

@@ -44,7 +44,8 @@ package enum CoverageCase: String, CaseIterable, Sendable {
 
     private static let rare: [CoverageCase] = [
         .operatorRestoresSegment, .fetchedWrong, .compactionDoneSeenByInstall,
-        .readAnsweredDamaged, .changeRefusedForQuorum, .otherDiskRefused,
+        .readAnsweredDamaged, .changeRefusedForQuorum, .otherDiskRefused, .wipedDiskJoins,
+        .wipedDiskVotes,
     ]
 
     package var index: Int { Self.allCases.firstIndex(of: self) ?? 0 }
