@@ -37,6 +37,8 @@ package struct Compactor {
     private var nextErased: Int
     private var hasher = ChunkHasher()
     private var tally = SegmentTally()
+    /// Where the entries of the output are, as far as it is made; of no use in a plan.
+    package private(set) var catalogue: SegmentCatalogue
 
     /// What is made and not yet taken away, from `outputOffset` of the file on.
     package private(set) var output: [UInt8] = []
@@ -59,16 +61,16 @@ package struct Compactor {
         previous = before?.seal
         previousChecksum = before?.seal.checksum ?? 0
         nextErased = rules.erased.firstPlace(from: input.firstSequence)
+        catalogue = SegmentCatalogue(
+            header: SegmentHeader(
+                clusterID: input.clusterID, after: self.before,
+                compaction: CompactedHeader(
+                    generation: rules.generation, cut: rules.cut, compaction: rules.compaction,
+                    sealChecksum: input.seal.checksum)))
     }
 
     /// The header of the output.
-    private var header: SegmentHeader {
-        SegmentHeader(
-            clusterID: input.clusterID, after: before,
-            compaction: CompactedHeader(
-                generation: rules.generation, cut: rules.cut, compaction: rules.compaction,
-                sealChecksum: input.seal.checksum))
-    }
+    private var header: SegmentHeader { catalogue.header }
 
     /// Reads the whole entries at the beginning of `bytes`, which continue what was read before.
     /// Returns how many bytes that were; the caller brings the rest again, with more behind it.
@@ -174,6 +176,7 @@ package struct Compactor {
         sealed.previousChecksum = previousChecksum
         sealed.seal(into: &output, at: start)
         previousChecksum = sealed.checksum
+        catalogue.append(sealed)
     }
 
     /// Copies the entry's header and body, with stubs for what goes; returns the new body's bytes.

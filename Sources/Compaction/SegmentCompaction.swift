@@ -14,8 +14,8 @@ package struct SegmentCompaction<D: Disk> {
     package struct Output: Sendable {
         /// The input's own where nothing changed.
         package let descriptor: SegmentDescriptor
-        /// nil where nothing changed.
-        package let digests: ChunkDigests?
+        /// What stands beside the output, nil where nothing changed.
+        package let written: (digests: ChunkDigests, catalogue: SegmentCatalogue)?
         package let tally: SegmentTally
     }
 
@@ -49,7 +49,7 @@ package struct SegmentCompaction<D: Disk> {
         var search = compactor(.plan)
         try read(into: &search) { search throws(ReadFailure) in !search.changes }
         guard search.changes else {
-            return Output(descriptor: input, digests: nil, tally: try search.finish())
+            return Output(descriptor: input, written: nil, tally: try search.finish())
         }
         let file = FileName.segment(input.firstIndex, generation: rules.generation)
         do {
@@ -68,7 +68,8 @@ package struct SegmentCompaction<D: Disk> {
             digests.byteCount == tally.outputBytes,
             "\(file) has \(digests.byteCount) bytes instead of \(tally.outputBytes)")
         return Output(
-            descriptor: compactor.descriptor(digests), digests: digests, tally: tally)
+            descriptor: compactor.descriptor(digests),
+            written: (digests, compactor.catalogue), tally: tally)
     }
 
     private func write(

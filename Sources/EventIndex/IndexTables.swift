@@ -123,7 +123,7 @@ package struct IndexTables: Sendable {
 
     /// Removes the files of tables that are not used any more.
     package static func remove(_ tables: [IndexTable], disk: some Disk) throws(DiskError) {
-        for table in tables { try disk.remove(table.file) }
+        try disk.remove(tables.map(\.file))
     }
 
     /// The neighbours to be merged next: eight of one level, or what is left of a level in front

@@ -98,6 +98,17 @@ package struct SegmentSummary: Equatable, Sendable {
         writers.fold()
     }
 
+    /// What stands for the segment once `count` of its audit events are stubs: the times and values
+    /// of those that went stay in it, which costs a read at worst. nil when it has fewer.
+    package func compacting(_ count: Int) -> SegmentSummary? {
+        let count = UInt64(count)
+        guard count <= auditEventCount else { return nil }
+        var next = self
+        next.auditEventCount -= count
+        next.compactedCount += count
+        return next
+    }
+
     // MARK: Asking
 
     /// False when surely no record of the segment is accepted by `filter`.
@@ -136,6 +147,21 @@ package struct SegmentSummary: Equatable, Sendable {
         output.put(littleEndian: UInt32(output.count + 4 - start), at: start + 4)
         let checksum = CRC32C.checksum(output.span.extracting(start..<output.count))
         output.append(littleEndian: checksum)
+    }
+
+    package var encoded: [UInt8] {
+        var bytes: [UInt8] = []
+        append(to: &bytes)
+        return bytes
+    }
+
+    /// Reads exactly what `encoded` makes; nil for anything else.
+    package init?(_ bytes: [UInt8]) {
+        var cursor = ByteCursor(0..<bytes.count)
+        do {
+            self = try SegmentSummary(&cursor, bytes.span)
+            try cursor.finish()
+        } catch { return nil }
     }
 
     /// Reads a summary and goes behind it.

@@ -131,11 +131,15 @@ package final class DirectoryDisk: Disk {
         try syncDirectory("rename", name)
     }
 
-    package func remove(_ name: String) throws(DiskError) {
-        precondition(!isReadOnly, "remove \(name) from a directory that is only read")
-        openFiles[name] = nil
-        _ = try checkErrno(unsafe unlinkat(directory.number, checkedName(name), 0), "remove", name)
-        try syncDirectory("remove", name)
+    package func remove(_ names: [String]) throws(DiskError) {
+        precondition(!isReadOnly, "remove \(names) from a directory that is only read")
+        guard let last = names.last else { return }
+        for name in names {
+            openFiles[name] = nil
+            _ = try checkErrno(
+                unsafe unlinkat(directory.number, checkedName(name), 0), "remove", name)
+        }
+        try syncDirectory("remove", last)
     }
 
     /// Bytes that may still be written to the file system.

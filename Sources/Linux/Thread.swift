@@ -31,6 +31,9 @@ package struct Thread: ~Copyable, Sendable {
 
     deinit { pthread_detach(handle) }
 
+    /// Lets the calling thread give way to others on busy cores (nice 10), for good.
+    package static func giveWay() { daybook_lower_thread() }
+
     /// Waits until the thread's body has returned.
     package consuming func join() {
         let handle = handle

@@ -4,11 +4,10 @@ package import EventIndex
 package import Records
 package import SegmentLog
 
-/// The parts of a compaction that are work on files; each is bounded by one segment.
+/// The parts of a compaction that are work on files; each is bounded by some segments.
 package enum CompactionTask: Equatable, Sendable {
-    /// Makes the output of one input, beside it. `before` is the segment in front of the input.
-    case make(
-        input: SegmentDescriptor, before: SegmentDescriptor?, rules: CompactionRules)
+    /// Makes the outputs of these inputs, beside them.
+    case make([CompactionInput], rules: CompactionRules)
     /// Says what would become of the segment at this place of the manifest. Writes nothing.
     case plan(place: Int, rules: CompactionRules)
     /// Rows of these events, which rise, leave the index: one step. Asked for until it is
@@ -29,9 +28,9 @@ package enum CompactionTaskReport: Equatable, Sendable {
     /// More of the index has to be read before an output can be made: the task wants to be handed
     /// over again, behind what waits.
     case preparing(compaction: LogIndex)
-    /// The output's own descriptor is the input's where nothing changed.
-    case made(compaction: LogIndex, output: SegmentDescriptor, tally: SegmentTally)
-    /// The input is damaged.
+    /// In the order of the inputs.
+    case made(compaction: LogIndex, [MadeSegment])
+    /// An input is damaged.
     case failed(compaction: LogIndex, ReadFailure)
     case swapped(compaction: LogIndex, Manifest)
     /// The same of an estimate.
@@ -53,11 +52,11 @@ extension Maintainer {
         _ task: CompactionTask
     ) throws(ReadFailure) -> CompactionTaskReport {
         switch task {
-        case .make(let input, let before, let rules):
+        case .make(let inputs, let rules):
             guard let superseded = try supersededBits(for: rules) else {
                 return .preparing(compaction: rules.compaction)
             }
-            return try make(input, before, rules, superseded)
+            return try make(inputs, rules, superseded)
         case .plan(let place, let rules):
             guard let superseded = try estimatedBits(for: rules) else { return .planning }
             return try plan(place, rules, superseded)
@@ -85,19 +84,30 @@ extension Maintainer {
     }
 
     private func make(
-        _ input: SegmentDescriptor, _ before: SegmentDescriptor?, _ rules: CompactionRules,
-        _ superseded: SupersededBits
+        _ inputs: [CompactionInput], _ rules: CompactionRules, _ superseded: SupersededBits
     ) throws(ReadFailure) -> CompactionTaskReport {
-        do {
-            let output = try SegmentCompaction(
-                disk: disk, input: input, after: before, rules: rules, superseded: superseded
-            ).run()
-            if output.digests != nil { try describe(output.descriptor, after: before) }
-            return .made(
-                compaction: rules.compaction, output: output.descriptor, tally: output.tally)
-        } catch {
-            guard error.isCorrupt || error.isDamage(of: input.file) else { throw error }
-            return .failed(compaction: rules.compaction, error)
+        let makings = inputs.map {
+            SegmentMaking(input: $0, rules: rules, superseded: superseded)
+        }
+        var made: [MadeSegment] = []
+        for (input, result) in zip(inputs, run(makings)) {
+            switch result {
+            case .success(let segment): made.append(segment)
+            case .failure(let error):
+                guard error.isCorrupt || error.isDamage(of: input.segment.file) else {
+                    throw error
+                }
+                return .failed(compaction: rules.compaction, error)
+            }
+        }
+        return .made(compaction: rules.compaction, made)
+    }
+
+    /// By the helpers where there are some, else one behind the other.
+    private func run(_ makings: [SegmentMaking]) -> [Result<MadeSegment, ReadFailure>] {
+        if let results = runTogether?(makings) { return results }
+        return makings.map { making in
+            Result { () throws(ReadFailure) in try making.run(on: disk) }
         }
     }
 
@@ -112,7 +122,8 @@ extension Maintainer {
         next.replace(with: segments, through: compaction)
         for segment in segments {
             let place = next.segments.firstIndex { $0.firstIndex == segment.firstIndex } ?? 0
-            try describe(segment, after: place > 0 ? next.segments[place - 1] : nil)
+            try segment.describe(
+                after: place > 0 ? next.segments[place - 1] : nil, on: disk)
         }
         try onDisk { disk throws(DiskError) in try next.store(on: disk, hash) }
         manifest = next
@@ -153,12 +164,13 @@ extension Maintainer {
             named.insert(FileName.state(segment.lastIndex))
         }
         try onDisk { disk throws(DiskError) in
-            for name in try disk.list() where !named.contains(name) {
+            let left = try disk.list().filter { name in
+                guard !named.contains(name) else { return false }
                 let index = FileName.archivedSegment(named: name) ?? FileName.state(named: name)
                 let isReplaced = index.map { $0 <= manifest.lastIndex } ?? false
-                guard isReplaced || fetched && FetchedFiles.isName(name) else { continue }
-                try disk.remove(name)
+                return isReplaced || fetched && FetchedFiles.isName(name)
             }
+            try disk.remove(left)
         }
     }
 }

@@ -152,9 +152,7 @@ extension Maintainer {
         if case .passing = estimated { return }
         let files = tablesToRemove
         tablesToRemove = []
-        try onDisk { disk throws(DiskError) in
-            for file in files { try disk.remove(file) }
-        }
+        try onDisk { disk throws(DiskError) in try disk.remove(files) }
     }
 
     /// What to say of `failure`. A damaged table is removed, so that the next start makes it again.

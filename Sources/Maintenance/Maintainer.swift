@@ -24,6 +24,9 @@ package struct Maintainer<D: Disk> {
     var superseded: SupersededSearch?
     /// For the estimate that was asked for last.
     var estimated: SupersededSearch?
+    /// Runs makings at once, each on a disk of its own over the same files, and returns what came of
+    /// them in their order; nil where nobody helps this thread.
+    package var runTogether: (@Sendable ([SegmentMaking]) -> [Result<MadeSegment, ReadFailure>]?)?
     /// Tables that are to be removed once no pass under way reads them any more.
     var tablesToRemove: [String] = []
 
@@ -59,7 +62,7 @@ package struct Maintainer<D: Disk> {
             return .installed
         case .describe(let segment, let previous):
             do {
-                try describe(segment, after: previous)
+                try segment.describe(after: previous, on: disk)
             } catch {
                 // Damaged again since it was mended: whoever reads it next has it mended again.
                 guard error.isDamage(of: segment.file) else { throw error }
@@ -80,8 +83,8 @@ package struct Maintainer<D: Disk> {
     private mutating func archive(_ segment: SealedSegment) throws(ReadFailure) -> IndexTable? {
         let file = FileName.segment(segment.header.firstIndex)
         var rows: SegmentRows? = SegmentRows(seed: tables.seed)
-        let (places, seal) = try places(
-            of: file, byteCount: segment.byteCount, header: segment.header, rows: &rows)
+        let (places, seal) = try SegmentPlaces.make(
+            of: file, byteCount: segment.byteCount, header: segment.header, on: disk, rows: &rows)
         guard seal.index == segment.state.seal else {
             throw .corrupt(file: file, offset: segment.byteCount, defect: .unsealed)
         }
@@ -100,43 +103,6 @@ package struct Maintainer<D: Disk> {
         manifest = next
         try removeOldStates()
         return table
-    }
-
-    /// Reads a whole segment and describes it, with the SEAL that ends it. Gathers the rows of its
-    /// events where they are wanted.
-    private func places(
-        of file: String, byteCount: Int, header: SegmentHeader, rows: inout SegmentRows?
-    ) throws(ReadFailure) -> (SegmentPlaces, seal: EntryHeader) {
-        var walk = try SegmentWalk(
-            disk, file: file, byteCount: byteCount, expected: header, hashing: true)
-        var catalogue = SegmentCatalogue(header: header)
-        var summary = SegmentSummary()
-        var seal: EntryHeader?
-        while let step = try walk.next() {
-            catalogue.append(step.header)
-            try rows?.append(step, of: walk)
-            try summary.insert(step, of: walk)
-            seal = step.header
-        }
-        guard let seal else { throw .corrupt(file: file, offset: 0, defect: .unsealed) }
-        summary.finish()
-        var encoded: [UInt8] = []
-        summary.append(to: &encoded)
-        let places = SegmentPlaces(
-            digests: walk.digests(), catalogue: catalogue, summary: encoded)
-        return (places, seal)
-    }
-
-    func describe(
-        _ segment: SegmentDescriptor, after previous: SegmentDescriptor?
-    ) throws(ReadFailure) {
-        var rows: SegmentRows?
-        let (places, _) = try places(
-            of: segment.file, byteCount: segment.byteCount,
-            header: segment.header(after: previous), rows: &rows)
-        try onDisk { disk throws(DiskError) in
-            try disk.replace(segment.places, with: places.encoded)
-        }
     }
 
     private func survey(

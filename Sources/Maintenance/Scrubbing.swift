@@ -28,7 +28,7 @@ extension Maintainer {
             digests = places.digests
         } else {
             do {
-                try describe(segment, after: previous)
+                try segment.describe(after: previous, on: disk)
             } catch {
                 guard case .disk(let error) = error, !error.isUnreadable else { return nil }
                 throw .disk(error)

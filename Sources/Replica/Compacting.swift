@@ -20,8 +20,8 @@ struct Compacting {
         enum Phase: Equatable {
             /// Its inputs are not all in the archive yet.
             case waiting
-            /// The maintainer makes the output of this input.
-            case making(Int)
+            /// The maintainer makes the outputs that are not there yet.
+            case making
             case made
             /// The clock disagrees: others decide.
             case withheld
@@ -167,7 +167,7 @@ extension Replica {
         guard !compacting.parts.isEmpty else { return sweep(into: &outcome) }
         switch compacting.parts[0].phase {
         case .waiting: begin(wall: wall, into: &outcome)
-        case .withheld where compacting.parts[0].open.isDone: make(0, into: &outcome)
+        case .withheld where compacting.parts[0].open.isDone: makeOutputs(into: &outcome)
         case .made where compacting.parts[0].open.isDone: swap(into: &outcome)
         default: break
         }
@@ -210,7 +210,7 @@ extension Replica {
                 .compactionFailed(part.open.index, "the clocks are \(difference) µs apart"))
             return
         }
-        make(0, into: &outcome)
+        makeOutputs(into: &outcome)
     }
 
     /// The places of the inputs in the manifest; nil when one is not there.
@@ -225,8 +225,8 @@ extension Replica {
         return places
     }
 
-    /// Has the output of one input made.
-    private mutating func make(_ number: Int, into outcome: inout ReplicaOutcome) {
+    /// Has the next outputs made.
+    private mutating func makeOutputs(into outcome: inout ReplicaOutcome) {
         let part = compacting.parts[0]
         guard let inputs = inputs(of: part),
             let rules = CompactionRules(
@@ -241,13 +241,15 @@ extension Replica {
             return
         }
         let segments = catalogue.archive.segments
-        let place = inputs[number]
-        compacting.parts[0].phase = .making(number)
+        let next = inputs.dropFirst(part.outputs.count).prefix(settings.compactionSegments)
+        compacting.parts[0].phase = .making
         outcome.maintenance.append(
             .compaction(
                 .make(
-                    input: segments[place], before: place > 0 ? segments[place - 1] : nil,
-                    rules: rules)))
+                    next.map { place in
+                        CompactionInput(
+                            segments[place], after: place > 0 ? segments[place - 1] : nil)
+                    }, rules: rules)))
     }
 
     private mutating func swap(into outcome: inout ReplicaOutcome) {
@@ -299,17 +301,19 @@ extension Replica {
         switch report {
         case .preparing(let index):
             guard let part = compacting.parts.first, part.open.index == index,
-                case .making(let number) = part.phase
+                part.phase == .making
             else { return }
-            make(number, into: &outcome)
-        case .made(let index, let output, let tally):
+            makeOutputs(into: &outcome)
+        case .made(let index, let made):
             guard let part = compacting.parts.first, part.open.index == index,
-                case .making(let number) = part.phase
+                part.phase == .making
             else { return }
-            compacting.parts[0].outputs.append(output)
-            compacting.parts[0].tally += tally
-            if number + 1 < part.open.compaction.inputs.count {
-                make(number + 1, into: &outcome)
+            for output in made {
+                compacting.parts[0].outputs.append(output.descriptor)
+                compacting.parts[0].tally += output.tally
+            }
+            if compacting.parts[0].outputs.count < part.open.compaction.inputs.count {
+                makeOutputs(into: &outcome)
             } else {
                 compacting.parts[0].phase = .made
                 outcome.events.append(.compacted(index, compacting.parts[0].tally.description))

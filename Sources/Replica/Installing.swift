@@ -29,6 +29,8 @@ struct Installation {
     /// Only outputs of compactions are wanted: this node's log stays.
     var isOfOutputs = false
     var phase = Phase.manifest
+    /// nil before it is known what to fetch.
+    var progress: Takeover?
 
     /// The log is not this node's to write any more.
     var isSwapping: Bool {
@@ -186,6 +188,10 @@ extension Replica {
         _ segment: SegmentDescriptor, to file: String, _ first: NodeID
     ) {
         let transfer = SegmentTransfer(segment, file: file, peers: askedFirst(first))
+        let known = installation?.progress ?? Takeover(fetchedBytes: 0, totalBytes: 0)
+        installation?.progress = Takeover(
+            fetchedBytes: known.fetchedBytes,
+            totalBytes: known.totalBytes + UInt64(segment.byteCount))
         if transfers.isEmpty { transfer.begin(&fetcher) }
         transfers.append(transfer)
     }
@@ -225,7 +231,11 @@ extension Replica {
     private mutating func finishTransfers(into outcome: inout ReplicaOutcome) {
         while let first = transfers.first, first.isDone {
             transfers.removeFirst()
-            outcome.events.append(.fetched(file: first.file, byteCount: first.segment.byteCount))
+            installation?.progress?.fetchedBytes += UInt64(first.segment.byteCount)
+            outcome.events.append(
+                .fetched(
+                    file: first.file, byteCount: first.segment.byteCount,
+                    of: installation?.progress))
             transfers.first?.begin(&fetcher)
         }
     }

@@ -41,6 +41,12 @@ package protocol Disk {
     /// Renames, replacing what had the new name. The directory is synced on return.
     func rename(_ name: String, to newName: String) throws(DiskError)
 
+    /// Unlinks the files, one after the other. The directory is synced on return, once: a crash may
+    /// leave the later ones.
+    func remove(_ names: [String]) throws(DiskError)
+}
+
+extension Disk {
     /// Unlinks the file. The directory is synced on return.
-    func remove(_ name: String) throws(DiskError)
+    package func remove(_ name: String) throws(DiskError) { try remove([name]) }
 }

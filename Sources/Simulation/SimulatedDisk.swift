@@ -177,9 +177,10 @@ package final class SimulatedDisk: Disk {
         try perform("rename", name, growth: 0) { $0.rename(name, to: newName) }
     }
 
-    package func remove(_ name: String) throws(DiskError) {
-        _ = try existingByteCount("remove", name)
-        try perform("remove", name, growth: 0) { $0.remove(name) }
+    package func remove(_ names: [String]) throws(DiskError) {
+        guard let last = names.last else { return }
+        for name in names { _ = try existingByteCount("remove", name) }
+        try perform("remove", last, growth: 0) { $0.remove(names) }
     }
 
     // MARK: - One operation

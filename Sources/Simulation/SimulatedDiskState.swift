@@ -87,9 +87,11 @@ struct SimulatedDiskState {
         pending = [.directory(file: nil)]
     }
 
-    mutating func remove(_ name: String) {
-        earlierNames.append(cachedNames)
-        cachedNames[name] = nil
+    mutating func remove(_ names: [String]) {
+        for name in names {
+            earlierNames.append(cachedNames)
+            cachedNames[name] = nil
+        }
         pending = [.directory(file: nil)]
     }
 

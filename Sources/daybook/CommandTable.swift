@@ -31,7 +31,7 @@ enum CommandTable {
             flags: [
                 .value("data", "DIR", "where everything is kept", isRequired: true), listen,
                 requestDeadline, clientRegistration, electionTimeout, compactEvery, compactPolicy,
-                segmentBytes, scrubPeriod,
+                segmentBytes, scrubPeriod, fetchRate,
             ] + TLSFlags.web,
             examples: [
                 "daybook serve --data ./daybook-data",
@@ -47,6 +47,7 @@ enum CommandTable {
                     "address to listen on; its member's by default, which a node that joins does "
                         + "not know yet"),
                 electionTimeout, compactEvery, compactPolicy, segmentBytes, scrubPeriod,
+                fetchRate,
             ] + TLSFlags.peers,
             examples: [
                 "daybook node --data /var/lib/daybook/1",
@@ -112,6 +113,8 @@ enum CommandTable {
         "segment-bytes", "N", "where a segment ends; 16777216 by default. For tests, small disks")
     private static let scrubPeriod = Flag.value(
         "scrub-period-s", "N", "in how long the archive is verified once; 604800 by default")
+    private static let fetchRate = Flag.value(
+        "fetch-mib-per-s", "N", "how fast a node that is behind takes over segments; 64 by default")
 
     private static func server(
         _ name: String, _ word: String? = nil

@@ -101,7 +101,8 @@ import Testing
         #expect(output.tally == tally)
         let written = disk.contents(of: output.descriptor.file)
         #expect(written == expected.bytes)
-        #expect(output.digests?.byteCount == expected.bytes.count)
+        #expect(output.written?.digests.byteCount == expected.bytes.count)
+        #expect(output.written?.catalogue.end == expected.bytes.count)
         let untouched = disk.contents(of: second.descriptor.file)
         #expect(untouched == second.bytes)
     }
@@ -114,7 +115,7 @@ import Testing
             superseded: SupersededBits(words: [])
         ).run()
         #expect(output.descriptor == segment.descriptor)
-        #expect(output.digests == nil)
+        #expect(output.written == nil)
         #expect(try disk.list() == [segment.descriptor.file])
     }
 

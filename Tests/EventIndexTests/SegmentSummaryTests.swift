@@ -161,4 +161,16 @@ struct SegmentSummaryTests {
         #expect(bytes.count == 8 + ValueSet.smallestFilterByteCount)
         #expect(set.mayContain(Array("b".utf8)) && !set.mayContain(Array("c".utf8)))
     }
+
+    @Test func `a summary without events that went counts them, and no more than it has`() throws {
+        let summary = try Segment(seed: 1, count: 40, valueCount: 3).summary
+        let count = Int(summary.auditEventCount)
+        let next = try #require(summary.compacting(count))
+        #expect(next.auditEventCount == 0 && next.compactedCount == UInt64(count))
+        #expect(!next.mayMatch(EventFilter()))
+        #expect(summary.compacting(count + 1) == nil)
+        #expect(SegmentSummary(summary.encoded) == summary)
+        #expect(SegmentSummary(summary.encoded + [0]) == nil)
+        #expect(SegmentSummary(Array(summary.encoded.dropLast())) == nil)
+    }
 }

@@ -181,7 +181,7 @@ struct ArchiveIndexTests {
             }
             try #require(next < 400)
         }
-        // One row a step; the last step has made the first output too.
+        // One row a step; the last step has made the first outputs too.
         #expect(steps >= 119)
         #expect(archived >= 10 && merged >= 1)
         let outputs = node.replica.catalogue.archive.segments.filter { $0.generation > 0 }
@@ -234,7 +234,7 @@ struct ArchiveIndexTests {
         let table = try #require(try node.disk.list().first { $0.hasSuffix(".index") })
         let task = MaintenanceTask.compaction(
             .make(
-                input: archive.segments[0], before: nil,
+                [CompactionInput(archive.segments[0], after: nil)],
                 rules: CompactionRules(
                     compaction: LogIndex(1), generation: 1, policy: .latest,
                     cut: archive.nextSequence, timeBound: Timestamp(microseconds: .max),

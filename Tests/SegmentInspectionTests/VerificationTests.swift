@@ -159,7 +159,7 @@ private final class ReplacingDisk: Disk {
     }
     func resize(_ name: String, byteCount: Int) throws(DiskError) { throw refused(name) }
     func rename(_ name: String, to newName: String) throws(DiskError) { throw refused(name) }
-    func remove(_ name: String) throws(DiskError) { throw refused(name) }
+    func remove(_ names: [String]) throws(DiskError) { throw refused("\(names)") }
 
     private func refused(_ name: String) -> DiskError {
         DiskError(operation: "change", file: name, code: 30)

@@ -93,6 +93,8 @@ int64_t daybook_raise_file_limit(void);
 int daybook_processor_count(void);
 int daybook_terminal_columns(int descriptor);
 void daybook_name_thread(const char *name);
+/// Lets the calling thread give way to others: nice 10, for good.
+void daybook_lower_thread(void);
 /// Nanoseconds of clock `which`: 0 monotonic, 1 wall, 2 this process's processor time.
 uint64_t daybook_clock(int which);
 /// The environment's string number `position`, NULL past the end.

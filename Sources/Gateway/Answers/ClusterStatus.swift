@@ -82,6 +82,13 @@ package enum ClusterStatus {
         object.member("repaired_entries", storage.care.repairedEntries, to: &output)
         let damaged = storage.care.damaged.map { "\($0.lowerBound)-\($0.upperBound)" }
         object.member("damaged_entries", damaged.joined(separator: " "), to: &output)
+        if let takeover = storage.takeover {
+            object.name("takeover", to: &output)
+            var part = JSONObjectWriter(to: &output)
+            part.member("fetched_bytes", takeover.fetchedBytes, to: &output)
+            part.member("total_bytes", takeover.totalBytes, to: &output)
+            part.close(to: &output)
+        }
         object.name("compaction", to: &output)
         CompactionAnswer.appendPart(storage.compaction, to: &output)
         if let days = storage.daysLeft { object.member("days_left", days, to: &output) }

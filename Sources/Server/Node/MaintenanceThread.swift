@@ -20,7 +20,9 @@ final class MaintenanceThread: Sendable {
         let ended = try Mailbox<Bool>(isBlocking: true)
         (self.tasks, self.ended) = (tasks, ended)
         let disk = try DirectoryDisk(path: directory)
-        let initial = Maintainer(disk: disk, manifest: manifest, tables: index)
+        var initial = Maintainer(disk: disk, manifest: manifest, tables: index)
+        let threads = CompactionThreads(directory: directory)
+        initial.runTogether = { threads.run($0) }
         let thread = try Thread.start(name: "maintenance") {
             do throws(ReadFailure) {
                 try Self.run(initial, tasks, report)

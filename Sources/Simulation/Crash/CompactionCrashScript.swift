@@ -97,30 +97,13 @@ package struct CompactionCrashScript: CrashScript {
 
     private func found(by node: LoneNode) throws -> Found {
         try checkFiles(of: node)
-        let source = ArchiveSource(disk: node.disk)
-        let catalogue = node.replica.catalogue
         var rows: [Found.Row] = []
-        var index = LogIndex(1)
-        while index <= catalogue.lastIndex {
-            let entry =
-                if let place = catalogue.place(of: index) {
-                    try source.entry(at: place)
-                } else {
-                    try source.archivedEntry(at: index, in: catalogue.archive)
-                }
-            index = index.next
-            var offset = entry.header.bodyRange.lowerBound
-            for _ in 0..<entry.header.recordCount {
-                let stored = try StoredHead(
-                    decoding: entry.bytes.span, at: offset,
-                    end: entry.header.bodyRange.upperBound)
-                switch stored.resource {
-                case .auditEvent: rows.append(.whole)
-                case .administration: rows.append(.administration)
-                case .stub: rows.append(.compacted)
-                case .erased: rows.append(.erased)
-                }
-                offset = stored.range.upperBound
+        try node.readRecords { stored, _ in
+            switch stored.resource {
+            case .auditEvent: rows.append(.whole)
+            case .administration: rows.append(.administration)
+            case .stub: rows.append(.compacted)
+            case .erased: rows.append(.erased)
             }
         }
         return Found(rows: rows)
@@ -133,19 +116,8 @@ package struct CompactionCrashScript: CrashScript {
         guard status.isSettled, status.pendingErasures == 0 else {
             throw Violation("a compaction does not end: \(status)")
         }
-        let hash = SHA256()
+        try archive.checkSegments(on: disk)
         let names = try disk.list()
-        for segment in archive.segments {
-            guard names.contains(segment.file), names.contains(segment.places) else {
-                throw Violation("\(segment.file) is not there")
-            }
-            var hasher = ChunkHasher()
-            let bytes = disk.contents(of: segment.file) ?? []
-            hasher.update(bytes.span, in: 0..<bytes.count)
-            guard hasher.finish().root(hash) == segment.digest else {
-                throw Violation("\(segment.file) is not what the manifest says")
-            }
-        }
         let known = archive.segments.flatMap { [$0.file, $0.places] }
         for name in names where !known.contains(name) {
             if let first = FileName.archivedSegment(named: name), first <= archive.lastIndex {

@@ -25,5 +25,14 @@ package struct CrashSuite: Sendable {
         return explorer.counts
     }
 
-    package static let all = [log, compaction]
+    /// Segments that go to the archive, with their index tables and the merges of these: one seed in
+    /// four.
+    package static let archive = CrashSuite(name: "archive") { seed in
+        guard seed.isMultiple(of: 4) else { return CrashCounts() }
+        var explorer = CrashExplorer(ArchiveCrashScript(seed: seed), seed: seed, variants: 4)
+        try explorer.explore()
+        return explorer.counts
+    }
+
+    package static let all = [log, archive, compaction]
 }

@@ -126,4 +126,47 @@ struct LoneNode {
             into: &outcome)
         try settle()
     }
+
+    /// Brings all records of the log to `body`, in order, from the files as they are now.
+    func readRecords(_ body: (StoredHead, Span<UInt8>) throws -> Void) throws {
+        let source = ArchiveSource(disk: disk)
+        let catalogue = replica.catalogue
+        var index = LogIndex(1)
+        while index <= catalogue.lastIndex {
+            let entry =
+                if let place = catalogue.place(of: index) {
+                    try source.entry(at: place)
+                } else {
+                    try source.archivedEntry(at: index, in: catalogue.archive)
+                }
+            index = index.next
+            var offset = entry.header.bodyRange.lowerBound
+            for _ in 0..<entry.header.recordCount {
+                let stored = try StoredHead(
+                    decoding: entry.bytes.span, at: offset,
+                    end: entry.header.bodyRange.upperBound)
+                try body(stored, entry.bytes.span)
+                offset = stored.range.upperBound
+            }
+        }
+    }
+}
+
+extension Manifest {
+    /// Throws a Violation when a segment or its places are not there, or not what this says.
+    func checkSegments(on disk: SimulatedDisk) throws {
+        let hash = SHA256()
+        let names = Set(try disk.list())
+        for segment in segments {
+            guard names.contains(segment.file), names.contains(segment.places) else {
+                throw Violation("\(segment.file) is not there")
+            }
+            var hasher = ChunkHasher()
+            let bytes = disk.contents(of: segment.file) ?? []
+            hasher.update(bytes.span, in: 0..<bytes.count)
+            guard hasher.finish().root(hash) == segment.digest else {
+                throw Violation("\(segment.file) is not what the manifest says")
+            }
+        }
+    }
 }

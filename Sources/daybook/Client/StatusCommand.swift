@@ -39,7 +39,8 @@ enum StatusCommand {
         let text =
             Printable.text("cluster \(answer.text("cluster_id", root)), ")
             + Printable.text("version \(answer.text("version", root))") + "\n"
-            + Printable.text(verdict) + "\n" + compaction(answer) + table.text(width: .max)
+            + Printable.text(verdict) + "\n" + compaction(answer) + takeovers(answer)
+            + table.text(width: .max)
         return (text, serves)
     }
 
@@ -60,6 +61,21 @@ enum StatusCommand {
             parts.append("\(count) legal holds")
         }
         return parts.isEmpty ? "" : Printable.text(parts.joined(separator: "; ")) + "\n"
+    }
+
+    /// One line for each node that takes over a peer's archive.
+    private static func takeovers(_ answer: JSONAnswer) -> String {
+        func mebibytes(_ name: StaticString, _ part: Int) -> UInt64 {
+            (UInt64(answer.text(name, part)) ?? 0) / 1_048_576
+        }
+        let lines = answer.elements("nodes", answer.document.root).compactMap { node in
+            answer.member("takeover", node).map { part in
+                "node \(answer.text("id", node)) is far behind and takes over a peer's archive: "
+                    + "\(mebibytes("fetched_bytes", part)) of "
+                    + "\(mebibytes("total_bytes", part)) MiB"
+            }
+        }
+        return lines.map { Printable.text($0) + "\n" }.joined()
     }
 
     /// Free bytes of the node's disk in MiB, marked where that is too little for events.

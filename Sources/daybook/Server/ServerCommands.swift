@@ -93,6 +93,9 @@ enum ServerCommands {
         if let seconds = try arguments.number("scrub-period-s", in: 1...31_536_000) {
             settings.scrubPeriodNanoseconds = seconds * 1_000_000_000
         }
+        if let rate = try arguments.number("fetch-mib-per-s", in: 1...10_000) {
+            settings.fetchBytesPerSecond = rate * 1_024 * 1_024
+        }
         return settings
     }
 
