@@ -50,6 +50,8 @@ extension Replica {
         let isHeld = catalogue.term(at: base.index) == base.term
         guard installation == nil, !isHeld || PlantedBug.installGoesBack.isPlanted else { return }
         installation = Installation(leader: leader)
+        // It has just spoken; another one may be no member any more, with nothing that is newer.
+        fetcher.heard(leader)
         fetcher.want(.manifest, from: askedFirst(leader))
     }
 
@@ -97,11 +99,14 @@ extension Replica {
     }
 
     /// No peer has a piece any more: its archive went on meanwhile. What is fetched stays on the
-    /// disk; the leader's next hint begins again, with the manifest as it is then.
+    /// disk; the leader's next hint, or the next try to take outputs over, begins again with the manifest
+    /// as it is then.
     mutating func abandonInstallation() {
         switch installation?.phase {
         case .state, .segments: break
-        case nil, .manifest, .outputs, .swapping: return
+        // Compactions go on while their outputs are fetched, and replace some of them.
+        case .outputs: if transfers.isEmpty { return }
+        case nil, .manifest, .swapping: return
         }
         installation = nil
         for transfer in transfers { fetcher.forget(transfer.name) }

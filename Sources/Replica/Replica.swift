@@ -238,6 +238,7 @@ package struct Replica {
         disk: Identifier = .unknown, now: Instant, into outcome: inout ReplicaOutcome
     ) {
         if kind.isAnswer, !isTrusted(peer, disk: disk) { return }
+        if kind == .voteRequest, isUnnamed { return }
         if kind == .compactionReport {
             return receiveReport(payload, bytes, from: peer, into: &outcome)
         }
@@ -275,6 +276,7 @@ package struct Replica {
         now: Instant, wall: Timestamp, into outcome: inout ReplicaOutcome
     ) {
         bytesReadInTurn = 0
+        if isUnnamed { consensus.retire() }
         if now >= consensus.nextDeadline() {
             consensus.tick(now: now, into: &core)
             carryOut(now: now, into: &outcome)
