@@ -50,6 +50,8 @@ import Testing
             }
             parameters.append((name, value))
         }
+        // Optional in the table, because the route that makes one has it so.
+        if route.action == .updateApplication { parameters.append(("name", "\"New\"")) }
         if route.permission?.resource == "roles" || route.action == .createToken {
             parameters.append(("application", "\"planox2\""))
         }
@@ -117,5 +119,5 @@ import Testing
             digest: [UInt8](repeating: 2, count: PasswordHash.digestByteCount))
     }
 
-    @Test func `the table has changes to walk`() { #expect(Self.changes.count >= 20) }
+    @Test func `the table has changes to walk`() { #expect(Self.changes.count >= 19) }
 }

@@ -40,8 +40,8 @@ package struct RequestSource: Equatable, Sendable {
         }
         while trusted.contains(where: { $0.contains(source.address) }), let hop = hops.popLast() {
             let text = hop.drop { $0 == 0x20 || $0 == 0x09 }
-            let end = text.lastIndex { $0 != 0x20 && $0 != 0x09 } ?? text.startIndex - 1
-            guard let address = ClientAddress(text[text.startIndex...end]) else { break }
+            let end = text.lastIndex { $0 != 0x20 && $0 != 0x09 }.map { $0 + 1 }
+            guard let address = ClientAddress(text[..<(end ?? text.startIndex)]) else { break }
             source = RequestSource(address: address, isForwarded: true)
         }
         return source
