@@ -64,6 +64,8 @@ package struct Sequence: Hashable, Comparable, Sendable, CustomStringConvertible
     package let value: UInt64
 
     package static let zero = Sequence(0)
+    /// What is read of others is no more, so that it can be counted on from. No log comes near.
+    package static let greatest = Sequence(1 << 62 - 1)
 
     package init(_ value: UInt64) { self.value = value }
 

@@ -214,6 +214,33 @@ struct EventIndexTests {
                 .position(text) == nil)
     }
 
+    @Test func `numbers of a cursor that no answer ever had are refused`() {
+        let binding = EventIndexBinding(cluster: 1, search: 2, sort: .start, isFalling: false)
+        let good = EventIndexPosition(
+            end: Sequence(9), place: .zero, skipped: 3, count: 4, counted: Sequence(5))
+        #expect(binding.position(Base64.decode(binding.cursor(good)) ?? []) == good)
+        var positions = [good, good, good, good]
+        positions[0].skipped = .max
+        positions[1].count = .max
+        positions[2].end = Sequence(.max)
+        positions[3].counted = Sequence(10)
+        for position in positions {
+            let text = Base64.decode(binding.cursor(position)) ?? []
+            #expect(binding.position(text) == nil, "\(position)")
+        }
+    }
+
+    @Test(arguments: ["18446744073709551613", "18446744073709551615", "4611686018427387904"])
+    func `a sequence that cannot be counted on from is no sequence`(number: String) throws {
+        var gateway = TestGateway()
+        for target in [
+            "/v1/events?from=", "/v1/events?until=", "/v1/events?after=", "/v1/events/a?after=",
+        ] {
+            let answer = gateway.answer(.get(target + number))
+            #expect(answer.status == 400, "\(target)\(number)")
+        }
+    }
+
     @Test func `a sort by start_time reaches so many rows by number, and the rest by cursor`()
         throws
     {

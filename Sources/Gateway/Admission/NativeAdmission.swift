@@ -163,7 +163,8 @@ extension GatewayCore {
     ) -> Sequence? {
         guard let text = query.text(name) else { return nil }
         if text.allSatisfy({ (0x30...0x39).contains($0) }),
-            let value = UInt64(String(decoding: text, as: UTF8.self)), value < .max
+            let value = UInt64(String(decoding: text, as: UTF8.self)),
+            value <= Sequence.greatest.value
         {
             return Sequence(value)
         }

@@ -84,6 +84,7 @@ struct EventIndexBinding: Equatable, Sendable {
         guard let end = numbers[0], let place = numbers[1], let skipped = numbers[2],
             let counted = numbers[4], end < 1 << 62, place <= end, counted <= end,
             (numbers[5] ?? place) >= place, (numbers[5] ?? end) <= end,
+            skipped <= UInt64(Int32.max), (numbers[3] ?? 0) <= end,
             (numbers[6] == nil) == (numbers[7] == nil), numbers[5] == nil || sort == .start
         else { return nil }
         var position = EventIndexPosition(

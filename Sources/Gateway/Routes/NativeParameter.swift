@@ -32,14 +32,14 @@ package struct NativeParameter: Sendable {
 /// The parameters of native routes.
 enum NativeParameters {
     private static let after = NativeParameter.query(
-        "after", .number(.max - 1), "the answer holds everything recorded through this sequence")
+        "after", .number(.max >> 2), "the answer holds everything recorded through this sequence")
     private static let stale = NativeParameter.query(
         "stale", .flag, "what one node knows, without a majority; not together with after")
     private static let subject = NativeParameter.path("unique_id", "the event's, percent-encoded")
 
     static let replay: [NativeParameter] = [
-        .query("from", .number(.max - 1), "the first sequence"),
-        .query("until", .number(.max - 1), "the sequence to stop at, itself excluded"),
+        .query("from", .number(.max >> 2), "the first sequence"),
+        .query("until", .number(.max >> 2), "the sequence to stop at, itself excluded"),
         .query("unique_id", .text, "exactly this value"),
         .query("script_name", .text, "exactly this value"),
         .query("host_name", .text, "exactly this value"),
