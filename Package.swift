@@ -102,9 +102,9 @@ let package = Package(
         program(
             "daybook",
             imports: [
-                "Bytes", "Consensus", "Crypto", "EventIndex", "Gateway", "JSON", "Linux",
-                "Maintenance", "Records", "Replica", "Restoration", "SegmentInspection",
-                "SegmentLog", "Server",
+                "Bytes", "Consensus", "Crypto", "EventIndex", "Gateway", "HTTPWire", "JSON",
+                "Linux", "Maintenance", "Records", "Replica", "Restoration",
+                "SegmentInspection", "SegmentLog", "Server",
             ]),
         program(
             "simulate", path: "tools/simulator",
@@ -115,6 +115,11 @@ let package = Package(
         program(
             "parse-requests", path: "tools/conformance/parser",
             imports: ["Bytes", "HTTPWire", "JSON", "Linux"]),
+        program(
+            "fuzz", path: "tools/fuzzer",
+            imports: [
+                "Bytes", "Consensus", "HTTPWire", "JSON", "Ledger", "Linux", "PeerWire", "Records",
+            ]),
         program("bench", path: "tools/bench/load", imports: ["Bytes", "JSON", "Linux"]),
 
         // Tests mirror Sources.
@@ -160,7 +165,8 @@ let package = Package(
         tests(
             of: "Simulation",
             imports: ["Bytes", "Crypto", "Ledger", "PeerWire", "Records", "SegmentLog"]),
-        tests(of: "daybook", imports: ["JSON", "Linux", "Replica", "SegmentInspection"]),
+        tests(
+            of: "daybook", imports: ["HTTPWire", "JSON", "Linux", "Replica", "SegmentInspection"]),
         tests(
             of: "Server",
             imports: [

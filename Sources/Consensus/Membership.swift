@@ -58,7 +58,8 @@ extension Consensus {
         return nil
     }
 
-    /// Whether a learner holds the log durably but for what is on its way to it.
+    /// Whether a learner holds the log durably but for what is on its way to it: the entry that made it
+    /// a member too, without which a new disk votes for nobody.
     private func promotionRefusal(of id: NodeID, now: Instant) -> ChangeRefusal? {
         guard configuration.hasLearner(id), let follower = progress(of: id) else {
             return .notLearner(id)
@@ -66,7 +67,8 @@ extension Consensus {
         let (entryCount, byteCount) = lag(of: follower)
         guard isReachable(id, now: now) else { return .unreachable(id, entryCount: entryCount) }
         guard follower.matchIndex > .zero, let byteCount,
-            byteCount <= settings.maxPromotionLagBytes
+            byteCount <= settings.maxPromotionLagBytes,
+            follower.matchIndex >= log.configurationIndex
         else { return .lagging(id, entryCount: entryCount, byteCount: byteCount) }
         return nil
     }

@@ -16,6 +16,16 @@ package enum RandomBytes {
     }
 }
 
+extension [UInt8] {
+    /// Overwrites what was a secret, in a way that no compiler leaves out. Copies are another matter.
+    package mutating func wipe() {
+        unsafe withUnsafeMutableBytes { buffer in
+            unsafe OPENSSL_cleanse(buffer.baseAddress, buffer.count)
+        }
+        removeAll(keepingCapacity: true)
+    }
+}
+
 /// Comparison whose time depends on the lengths alone, never on where two secrets differ.
 package enum ConstantTime {
     package static func equal(_ left: [UInt8], _ right: [UInt8]) -> Bool {

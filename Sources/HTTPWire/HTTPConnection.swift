@@ -51,6 +51,12 @@ package struct HTTPConnection: Sendable {
     package internal(set) var output: [UInt8] = []
     package internal(set) var outputStart = 0
 
+    /// Told as `X-Request-Id` with the next answer, whoever makes it; empty for none. The driver sets it
+    /// before the request comes, and may replace it until the answer. Gone with the answer.
+    package var requestID = ""
+    /// Told as `traceparent` with the next answer; gone with it.
+    package var traceParent: String?
+
     var phase = Phase.head
     /// The current request's first byte.
     var start = 0
@@ -107,6 +113,18 @@ package struct HTTPConnection: Sendable {
 
     /// Whether no request is begun and no answer is owed.
     package var isIdle: Bool { phase == .head && bytes.count == start && pendingOutput == 0 }
+
+    /// Since when a request is awaited or is coming in; nil while an answer is owed or not taken.
+    package var awaitsSince: Nanoseconds? {
+        guard pendingOutput == 0 else { return nil }
+        switch phase {
+        case .head, .body, .chunkSize, .chunkContent, .chunkEnd, .trailers: return since
+        case .admission, .oversize, .refused, .response, .stream, .drain, .closed: return nil
+        }
+    }
+
+    /// Bytes that the connection keeps in memory.
+    package var heldBytes: Int { bytes.count + output.count }
 
     // MARK: Input
 
@@ -182,6 +200,8 @@ package struct HTTPConnection: Sendable {
     ///
     /// `unread` is how much of the body is left, nil when that is not known.
     mutating func finishResponse(isLast: Bool, unread: Int?, now: Nanoseconds) {
+        requestID = ""
+        traceParent = nil
         guard !isLast else { return drain(unread ?? HTTPLimits.drainBytes, now: now) }
         start = position
         discardRead()

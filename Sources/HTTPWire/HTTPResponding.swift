@@ -39,6 +39,7 @@ extension HTTPConnection {
         appendStatusLine(status, now: now)
         if let contentType { appendHeader("Content-Type", contentType, now: now) }
         for (name, value) in extraHeaders { appendHeader(name, value, now: now) }
+        appendNames(now: now)
         if isLast {
             append("Connection: close\r\n", now: now)
         } else if head.minorVersion == 0 {
@@ -69,13 +70,20 @@ extension HTTPConnection {
         problem.appendDecimal(status)
         problem.append(",\"detail\":\"")
         problem.append(detail)
+        if !requestID.isEmpty {
+            problem.append("\",\"request_id\":\"")
+            problem.append(requestID.utf8Span.span)
+        }
         problem.append("\"}")
         appendStatusLine(status, now: now)
         append("Content-Type: application/problem+json\r\nConnection: close\r\n", now: now)
+        appendNames(now: now)
         append("Content-Length: ", now: now)
         output.appendDecimal(problem.count)
         append("\r\n\r\n", now: now)
         if !hasRequestLine || head.method != .head { output.append(problem.span) }
+        requestID = ""
+        traceParent = nil
         drain(HTTPLimits.drainBytes, now: now)
     }
 
@@ -133,6 +141,12 @@ extension HTTPConnection {
         output.append(UInt8(ascii: " "))
         output.append(HTTPStatus.reason(status))
         output.append("\r\n")
+    }
+
+    /// The headers by which the answer is found again in logs.
+    private mutating func appendNames(now: Nanoseconds) {
+        if !requestID.isEmpty { appendHeader("X-Request-Id", requestID, now: now) }
+        if let traceParent { appendHeader("traceparent", traceParent, now: now) }
     }
 
     private mutating func appendHeader(

@@ -77,7 +77,7 @@ extension CommandAnswer {
         case .directory(.registerClient(let change)), .directory(.updateUser(let change)):
             self = .user(change.id)
         case .directory(.createSession(let row)): self = .session(row.id)
-        case .directory(.useSessions): return nil
+        case .directory(.useSessions), .directory(.mail(.reports)): return nil
         case .directory: self = .changed
         case .compact, .addHold, .removeHold, .erase:
             preconditionFailure("no change of the directory: \(change)")

@@ -50,6 +50,7 @@ package struct Ledger {
     /// Of the directory, since they were taken last; no part of the state.
     private var changes: [AppliedChange] = []
     package internal(set) var answers = CommandAnswers()
+    var alerts = Alerts()
     package private(set) var genesis: Genesis?
     /// The cluster that the first entry of the log names: another one where a backup was restored.
     package private(set) var origin: Identifier?
@@ -138,6 +139,7 @@ package struct Ledger {
         guard header.firstSequence == nextSequence else {
             throw .sequence(header.index, expected: nextSequence, found: header.firstSequence)
         }
+        passAlerts(to: header.timestamp)
         switch header.kind {
         case .genesis: try applyGenesis(entry)
         case .events: try applyEvents(entry)
@@ -190,6 +192,10 @@ package struct Ledger {
                 try append(record, in: bytes, sequence, at: place)
             }
             index.commitOldest()
+            if hasAlerts {
+                let time = header.timestamp.advanced(byMicroseconds: ordinal)
+                judgeAlerts(record, in: entry, sequence: sequence, at: time)
+            }
             offset = record.range.upperBound
         }
         guard offset == header.bodyRange.upperBound else {
@@ -224,7 +230,7 @@ package struct Ledger {
         var cursor = ByteCursor(start..<header.bodyRange.upperBound)
         guard header.recordCount <= 1,
             let command = try? DirectoryCommand(&cursor, entry.bytes.span), cursor.remaining == 0,
-            command.isBookkeeping == (header.recordCount == 0)
+            command.isBookkeeping == (header.recordCount == 0), !command.change.isDerived
         else { throw .malformed(header.index, offset: start) }
         switch command.change {
         case .compact, .addHold, .removeHold: return applyRetention(command, at: header)
@@ -237,8 +243,21 @@ package struct Ledger {
         changes.append(
             AppliedChange(
                 version: directory.version, time: header.timestamp, change: command.change))
+        if case .directory(.mail(.rules)) = command.change { alerts.keep(directory.mail.rules) }
         guard let answer = CommandAnswer(to: command.change) else { return }
         answers.remember(command.request, answer, at: header.index)
+    }
+
+    /// Carries out what follows from an entry stamped `time` for mail.
+    mutating func derive(_ followers: [MailChange], at time: Timestamp) {
+        for follower in followers {
+            let change = DirectoryCommand.Change.directory(.mail(follower))
+            guard directory.apply(change, at: time) else {
+                preconditionFailure("\(follower) does not follow")
+            }
+            changes.append(
+                AppliedChange(version: directory.version, time: time, change: change))
+        }
     }
 
     /// The changes of the directory since this was asked last: what its followers need.

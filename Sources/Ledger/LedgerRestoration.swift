@@ -8,8 +8,8 @@ extension Ledger {
     /// its log, which ends with `seal`, the last of `segmentCount` segments, maybe before the state's
     /// own end.
     ///
-    /// Holds and erasures stay as they are newest; compactions that were under way are forgotten, and
-    /// tokens and sessions too unless `keepsTokens`.
+    /// Holds and erasures stay as they are newest; compactions that were under way and mail that is owed
+    /// are forgotten, and tokens and sessions too unless `keepsTokens`.
     package mutating func found(
         _ genesis: Genesis, on seal: EntryHeader, segmentCount: Int, keepsTokens: Bool
     ) {
@@ -19,6 +19,8 @@ extension Ledger {
         }
         begin(genesis, origin: origin ?? genesis.clusterID)
         answers = CommandAnswers()
+        alerts.restart()
+        directory.restartMail()
         applied = seal.index
         nextSequence = seal.nextSequence
         lastTimestamp = seal.timestamp

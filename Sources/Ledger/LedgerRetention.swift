@@ -74,6 +74,7 @@ extension Ledger {
         // A hold that is open names few; an erasure is rare.
         let marks = (retention.open?.held ?? []).filter { mark(of: $0) == erasure.closedMark }
         retention.erase(erasure, sequences: sequences, at: header) { marks.contains($0) }
+        eraseMail(about: id, at: header.timestamp)
         answers.remember(
             erasure.request, .erased(UInt64(sequences.count)), at: header.index)
     }

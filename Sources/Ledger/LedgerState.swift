@@ -4,9 +4,26 @@ package import Records
 // The state table (docs/reference/segment-format.md): all of the ledger but the index of
 // revisions, which has files of its own. The same bytes on every replica.
 
+/// How a state is written. Older ones are read and never written.
+package enum StateFormat: UInt32, Comparable, Sendable {
+    /// A directory of tokens alone.
+    case tokens = 1
+    /// Members are those of the genesis.
+    case people = 2
+    /// No mail.
+    case members = 3
+    case mail = 4
+
+    package static let current = StateFormat.mail
+
+    package static func < (left: StateFormat, right: StateFormat) -> Bool {
+        left.rawValue < right.rawValue
+    }
+}
+
 extension Ledger {
-    /// Writes the state after the entry that was applied last.
-    package func appendState(to bytes: inout [UInt8]) {
+    /// Writes the state after the entry that was applied last; in an older form for tests alone.
+    package func appendState(to bytes: inout [UInt8], format: StateFormat = .current) {
         bytes.append(littleEndian: applied.value)
         bytes.append(littleEndian: nextSequence.value)
         bytes.append(littleEndian: lastTimestamp.microseconds)
@@ -14,18 +31,18 @@ extension Ledger {
         guard let genesis else { preconditionFailure("a state without its genesis") }
         genesis.append(to: &bytes)
         (origin ?? genesis.clusterID).append(to: &bytes)
-        directory.append(to: &bytes)
+        directory.append(to: &bytes, format: format)
         answers.append(to: &bytes)
         retention.append(to: &bytes)
-        membership.append(to: &bytes)
+        if format >= .members { membership.append(to: &bytes) }
+        if format >= .mail { alerts.append(to: &bytes) }
     }
 
-    /// Goes on from a state that `appendState` wrote. `archive` has tables of all revisions up to
-    /// there, or further; `seed` is that of their keys. Without `hasMembers` the state is of a time
-    /// when members were those of the genesis.
+    /// Goes on from a state that `appendState` wrote, or wrote once. `archive` has tables of all
+    /// revisions up to there, or further; `seed` is that of their keys.
     package init(
-        state cursor: inout ByteCursor, _ bytes: Span<UInt8>, directory format: Directory.Format,
-        seed: RevisionKey.Seed, archive: (any ArchivedRevisions)?, hasMembers: Bool = true
+        state cursor: inout ByteCursor, _ bytes: Span<UInt8>, format: StateFormat = .current,
+        seed: RevisionKey.Seed, archive: (any ArchivedRevisions)?
     ) throws(ByteDefect) {
         self.init(seed: seed, archive: archive)
         applied = LogIndex(try cursor.integer(bytes))
@@ -40,6 +57,7 @@ extension Ledger {
         directory = try Directory(&cursor, bytes, format: format)
         answers = try CommandAnswers(&cursor, bytes)
         retention = try Retention(&cursor, bytes)
-        if hasMembers { membership = try MemberList(&cursor, bytes) }
+        if format >= .members { membership = try MemberList(&cursor, bytes) }
+        if format >= .mail { alerts = try Alerts(&cursor, bytes) }
     }
 }

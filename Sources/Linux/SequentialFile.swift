@@ -90,6 +90,34 @@ package struct OutputFile: ~Copyable {
     }
 }
 
+/// A file, or standard output, that grows at its end: a log.
+package struct AppendedFile: ~Copyable, Sendable {
+    private let descriptor: FileDescriptor
+    private let name: String
+
+    /// Opens `path`, making it when it is missing; `-` is standard output.
+    package init(_ path: String, mode: UInt32 = 0o640) throws(SystemError) {
+        name = path == "-" ? "write standard output" : "write \(path)"
+        descriptor =
+            try path == "-"
+            ? duplicate(.output, name)
+            : SmallFile.open(path, O_WRONLY | O_APPEND | O_CREAT, mode: mode)
+    }
+
+    /// Writes all of `bytes`, waiting for room. Not durable: a power cut may take it.
+    package func write(_ bytes: [UInt8]) throws(SystemError) {
+        var offset = 0
+        while offset < bytes.count {
+            let count = unsafe bytes.withUnsafeBytes { buffer in
+                let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[offset...])
+                return unsafe Glibc.write(descriptor.number, rest.baseAddress, rest.count)
+            }
+            if count < 0, errno == EINTR { continue }
+            offset += try checkedByErrno(count, name)
+        }
+    }
+}
+
 /// A descriptor of its own for a standard stream, so that closing it leaves the stream open.
 private func duplicate(
     _ stream: StandardStream, _ name: String

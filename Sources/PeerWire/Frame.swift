@@ -23,6 +23,7 @@ package enum FrameKind: UInt8, Sendable {
     case command = 34
     case clusterCommand = 35
     case sessionUses = 36
+    case mailReports = 37
     // From a node to a gateway or tool.
     case receipts = 48
     case rows = 49

@@ -11,7 +11,7 @@ package enum PeerRole: UInt8, Sendable {
 /// The first frame in each direction: `hello` from who connects, `welcome` from who accepts.
 package struct Handshake: Equatable, Sendable {
     /// The versions of this protocol that this program speaks.
-    package static let versions: ClosedRange<UInt16> = 2...2
+    package static let versions: ClosedRange<UInt16> = 3...3
     private static let magic: UInt32 = 0x314B_4244
 
     package let role: PeerRole

@@ -43,6 +43,8 @@ package struct StorageStatus: Equatable, Sendable {
     /// The last entry of the archive.
     package var archivedThrough = LogIndex.zero
     package var care = ArchiveCare()
+    /// nil while nothing is taken over.
+    package var takeover: Takeover?
     package var compaction = CompactionStatus()
 
     package init() {}
@@ -59,6 +61,9 @@ package struct StorageStatus: Equatable, Sendable {
         segments = try cursor.integer(bytes)
         archivedThrough = LogIndex(try cursor.integer(bytes))
         care = try ArchiveCare(&cursor, bytes)
+        let fetched = try cursor.integer(bytes, as: UInt64.self)
+        let total = try cursor.integer(bytes, as: UInt64.self)
+        takeover = total == 0 ? nil : Takeover(fetchedBytes: fetched, totalBytes: total)
         compaction = try CompactionStatus(&cursor, bytes)
     }
 
@@ -68,7 +73,22 @@ package struct StorageStatus: Equatable, Sendable {
         payload.append(littleEndian: segments)
         payload.append(littleEndian: archivedThrough.value)
         care.append(to: &payload)
+        payload.append(littleEndian: takeover?.fetchedBytes ?? 0)
+        payload.append(littleEndian: takeover?.totalBytes ?? 0)
         compaction.append(to: &payload)
+    }
+}
+
+/// How far a node is that takes over segments of a peer's archive (Raft paper section 7).
+package struct Takeover: Equatable, Sendable {
+    /// Of whole segments.
+    package var fetchedBytes: UInt64
+    /// Of the segments that it lacked when it began; at least 1.
+    package var totalBytes: UInt64
+
+    package init(fetchedBytes: UInt64, totalBytes: UInt64) {
+        self.fetchedBytes = fetchedBytes
+        self.totalBytes = totalBytes
     }
 }
 

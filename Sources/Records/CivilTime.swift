@@ -9,6 +9,11 @@ struct CivilTime: Equatable {
     var microsecond = 0
 
     static let microsecondsPerDay: Int64 = 86_400_000_000
+    /// The moments of the years 1 to 9999 in UTC.
+    static let writable =
+        CivilTime(year: 1, month: 1, day: 1).timestamp(
+            offsetMinutes: 0)..<CivilTime(year: 10_000, month: 1, day: 1).timestamp(
+            offsetMinutes: 0)
 
     /// The time in UTC that `timestamp` names.
     init(_ timestamp: Timestamp) {

@@ -31,7 +31,10 @@ package struct TimeReading: Equatable, Sendable {
                 : scanner.timeOfDay24(bytes, into: &time, offsetMinutes: &offsetMinutes)
             guard read, scanner.isAtEnd else { return nil }
         }
-        return time.exists ? time.timestamp(offsetMinutes: offsetMinutes) : nil
+        guard time.exists else { return nil }
+        let moment = time.timestamp(offsetMinutes: offsetMinutes)
+        // A zone may carry it out of the years that have four digits, where nothing writes it down.
+        return CivilTime.writable.contains(moment) ? moment : nil
     }
 
     private func slashedDate(

@@ -64,7 +64,7 @@ package enum DirectoryChange: Equatable, Sendable {
     case registerClient(UserChange)
     case createSession(SessionRow)
     case deleteSession(TokenID)
-    /// Bookkeeping: the only change without an administrative event.
+    /// Bookkeeping, without an administrative event.
     case useSessions([SessionUse])
     case createApplication(slug: String, name: String)
     case renameApplication(slug: String, name: String)
@@ -76,6 +76,7 @@ package enum DirectoryChange: Equatable, Sendable {
     case deployService(String, Bool)
     /// `resource/action`.
     case deployRoute(String, Bool)
+    case mail(MailChange)
 
     /// Reads the change of this kind; nil when no change has it.
     init?(
@@ -109,6 +110,7 @@ package enum DirectoryChange: Equatable, Sendable {
         case 21:
             let route = try cursor.text(bytes)
             self = .deployRoute(route, try cursor.flag(bytes))
+        case 22: self = .mail(try MailChange(&cursor, bytes))
         default: return nil
         }
     }
@@ -154,6 +156,9 @@ package enum DirectoryChange: Equatable, Sendable {
         case .deployRoute(let route, let isDeployed):
             bytes.append(21, texts: route)
             bytes.append(isDeployed ? 1 : 0)
+        case .mail(let change):
+            bytes.append(22)
+            change.append(to: &bytes)
         default: preconditionFailure("\(self) is written elsewhere")
         }
     }

@@ -106,7 +106,10 @@ package struct DirectoryCommand: Equatable, Sendable {
 
     /// Whether it is a note for the record rather than somebody's act.
     package var isBookkeeping: Bool {
-        if case .directory(.useSessions) = change { true } else { false }
+        switch change {
+        case .directory(.useSessions), .directory(.mail(.reports)): true
+        default: false
+        }
     }
 
     /// The mark of the unique_id that stands in the command; nil when there is none in it.
@@ -144,6 +147,11 @@ package struct DirectoryCommand: Equatable, Sendable {
 }
 
 extension DirectoryCommand.Change {
+    /// Whether no command has it: it follows from entries.
+    package var isDerived: Bool {
+        if case .directory(.mail(let change)) = self { change.isDerived } else { false }
+    }
+
     package init(_ cursor: inout ByteCursor, _ bytes: Span<UInt8>) throws(ByteDefect) {
         let kind: UInt8 = try cursor.integer(bytes)
         switch kind {

@@ -191,7 +191,7 @@ extension Replica {
         let transfer = repairs.segments.remove(at: place).transfer
         let first = transfer.segment.firstIndex
         outcome.events.append(
-            .fetched(file: transfer.file, byteCount: transfer.segment.byteCount))
+            .fetched(file: transfer.file, byteCount: transfer.segment.byteCount, of: nil))
         let archive = catalogue.archive
         if let known = archive.place(holding: first), archive.segments[known] == transfer.segment {
             let previous = known > 0 ? archive.segments[known - 1] : nil

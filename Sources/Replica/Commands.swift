@@ -100,8 +100,11 @@ extension Replica {
             guard let token = ledger.directory.token(id) else { return .unknownToken }
             return token.id == request.command.author ? .refused : nil
         case .directory(let change):
-            if case .useSessions = change { return .refused }
-            return nil
+            switch change {
+            case .useSessions, .mail(.reports), .mail(.owe), .mail(.erase), .mail(.heldBack):
+                return .refused
+            default: return nil
+            }
         case .compact: return ledger.retention.run == nil ? nil : .running
         case .addHold(let id, _):
             if ledger.isClosed(id.uniqueID) { return .closed }

@@ -116,13 +116,16 @@ struct Fetcher {
         }
     }
 
+    /// The peer lives: it is asked again like the others.
+    mutating func heard(_ peer: NodeID) { silent.removeAll { $0 == peer } }
+
     /// What the answer is about; nil when it was not waited for. An answer that turns out to be
     /// wrong is given back by `reject`.
     mutating func take(_ answer: Fetched, from peer: NodeID, now: Instant) -> FetchItem? {
         guard
             let place = flying.firstIndex(where: { $0.id == answer.id && $0.peers[0] == peer })
         else { return nil }
-        silent.removeAll { $0 == peer }
+        heard(peer)
         let wanted = flying.remove(at: place)
         guard answer.outcome == .found else {
             postpone(wanted, now: now)

@@ -29,6 +29,8 @@ struct Installation {
     /// Only outputs of compactions are wanted: this node's log stays.
     var isOfOutputs = false
     var phase = Phase.manifest
+    /// nil before it is known what to fetch.
+    var progress: Takeover?
 
     /// The log is not this node's to write any more.
     var isSwapping: Bool {
@@ -48,6 +50,8 @@ extension Replica {
         let isHeld = catalogue.term(at: base.index) == base.term
         guard installation == nil, !isHeld || PlantedBug.installGoesBack.isPlanted else { return }
         installation = Installation(leader: leader)
+        // It has just spoken; another one may be no member any more, with nothing that is newer.
+        fetcher.heard(leader)
         fetcher.want(.manifest, from: askedFirst(leader))
     }
 
@@ -95,11 +99,14 @@ extension Replica {
     }
 
     /// No peer has a piece any more: its archive went on meanwhile. What is fetched stays on the
-    /// disk; the leader's next hint begins again, with the manifest as it is then.
+    /// disk; the leader's next hint, or the next try to take outputs over, begins again with the manifest
+    /// as it is then.
     mutating func abandonInstallation() {
         switch installation?.phase {
         case .state, .segments: break
-        case nil, .manifest, .outputs, .swapping: return
+        // Compactions go on while their outputs are fetched, and replace some of them.
+        case .outputs: if transfers.isEmpty { return }
+        case nil, .manifest, .swapping: return
         }
         installation = nil
         for transfer in transfers { fetcher.forget(transfer.name) }
@@ -181,6 +188,10 @@ extension Replica {
         _ segment: SegmentDescriptor, to file: String, _ first: NodeID
     ) {
         let transfer = SegmentTransfer(segment, file: file, peers: askedFirst(first))
+        let known = installation?.progress ?? Takeover(fetchedBytes: 0, totalBytes: 0)
+        installation?.progress = Takeover(
+            fetchedBytes: known.fetchedBytes,
+            totalBytes: known.totalBytes + UInt64(segment.byteCount))
         if transfers.isEmpty { transfer.begin(&fetcher) }
         transfers.append(transfer)
     }
@@ -220,7 +231,11 @@ extension Replica {
     private mutating func finishTransfers(into outcome: inout ReplicaOutcome) {
         while let first = transfers.first, first.isDone {
             transfers.removeFirst()
-            outcome.events.append(.fetched(file: first.file, byteCount: first.segment.byteCount))
+            installation?.progress?.fetchedBytes += UInt64(first.segment.byteCount)
+            outcome.events.append(
+                .fetched(
+                    file: first.file, byteCount: first.segment.byteCount,
+                    of: installation?.progress))
             transfers.first?.begin(&fetcher)
         }
     }

@@ -84,6 +84,16 @@ extension Replica {
             term: consensus.term(at: follower.matchIndex) ?? .zero, index: follower.matchIndex)
     }
 
+    /// Whether this disk joined, and no entry that it holds names it: until then it has no vote. What
+    /// the genesis, and the log up to there, say of its number is about a disk that is gone; two such
+    /// disks, or one of a cluster that one node founded, would be a majority of those founders.
+    var isUnnamed: Bool {
+        guard identity.isJoining else { return false }
+        guard let row = memberRows.first(where: { $0.id == identity.nodeID }) else { return true }
+        guard row.incarnation == .unknown else { return row.incarnation != identity.incarnation }
+        return row.role == .voter
+    }
+
     func isDistrusted(_ node: NodeID, disk: Identifier) -> Bool {
         pendingMembers.distrusted.contains { $0.id == node && $0.incarnation == disk }
     }

@@ -330,6 +330,7 @@ extension Replica {
         submits.removeAll()
         failCommands(into: &outcome)
         sessionUses.removeAll()
+        mailing = PendingMail()
         failEstimates(into: &outcome)
         compacting.stopLeading()
         failTransfer(into: &outcome)

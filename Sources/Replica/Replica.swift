@@ -97,6 +97,7 @@ package struct Replica {
     var commands = PendingCommands()
     /// Uses of sessions that wait to be recorded, the newest of each session.
     var sessionUses: [TokenID: Timestamp] = [:]
+    var mailing = PendingMail()
     var transfer = PendingTransfer()
     var seals = PendingSeals()
     var pendingMembers = PendingMembers()
@@ -197,6 +198,7 @@ package struct Replica {
         deadline = min(
             deadline, fetcher.deadline, compacting.deadline, repairs.deadline, memberDeadline)
         if installation == nil { deadline = min(deadline, scrub.deadline) }
+        if let mail = mailing.deadline { deadline = min(deadline, mail) }
         return deadline
     }
 
@@ -236,6 +238,7 @@ package struct Replica {
         disk: Identifier = .unknown, now: Instant, into outcome: inout ReplicaOutcome
     ) {
         if kind.isAnswer, !isTrusted(peer, disk: disk) { return }
+        if kind == .voteRequest, isUnnamed { return }
         if kind == .compactionReport {
             return receiveReport(payload, bytes, from: peer, into: &outcome)
         }
@@ -273,6 +276,7 @@ package struct Replica {
         now: Instant, wall: Timestamp, into outcome: inout ReplicaOutcome
     ) {
         bytesReadInTurn = 0
+        if isUnnamed { consensus.retire() }
         if now >= consensus.nextDeadline() {
             consensus.tick(now: now, into: &core)
             carryOut(now: now, into: &outcome)
@@ -286,6 +290,7 @@ package struct Replica {
         reportDirectory(into: &outcome)
         startServing(into: &outcome)
         proposeSessionUses(now: now, wall: wall, into: &outcome)
+        proposeMail(now: now, wall: wall, into: &outcome)
         proposeCommand(now: now, wall: wall, into: &outcome)
         answerSubmits(into: &outcome)
         answerSeals(into: &outcome)

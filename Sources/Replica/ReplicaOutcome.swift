@@ -1,5 +1,6 @@
 package import Consensus
 package import Maintenance
+package import PeerWire
 package import Records
 package import SegmentLog
 
@@ -48,7 +49,7 @@ package enum ReplicaEvent: Equatable, Sendable {
     /// No majority made the same files; everything stays as it was.
     case compactionAbandoned(LogIndex)
     /// A file of the archive was taken over from peers, or repaired by them.
-    case fetched(file: String, byteCount: Int)
+    case fetched(file: String, byteCount: Int, of: Takeover?)
     /// A file of the archive is not what it should be: peers are asked for it.
     case damaged(file: String)
     /// What the peer sent is not what was asked for.

@@ -78,6 +78,7 @@ extension Replica {
         status.storage.segments = UInt32(catalogue.segmentCount)
         status.storage.archivedThrough = catalogue.archive.lastIndex
         status.storage.care = care
+        status.storage.takeover = installation?.progress
         status.storage.compaction = compactionStatus
         status.membersIndex = ledger.membership.index
         status.members = memberStatuses(now: now)

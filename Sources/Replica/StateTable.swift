@@ -8,13 +8,10 @@ package import SegmentLog
 package enum StateTable {
     /// "DAYBKSTA"
     private static let magic: UInt64 = 0x4154_534b_4259_4144
-    /// 1: a directory of tokens alone; 2: nothing of the members, which were those of the genesis.
-    private static let formats: ClosedRange<UInt32> = 1...3
-
     package static func encode(_ ledger: Ledger, clusterID: Identifier) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.append(littleEndian: magic)
-        bytes.append(littleEndian: formats.upperBound)
+        bytes.append(littleEndian: StateFormat.current.rawValue)
         bytes.append(littleEndian: UInt32(0))
         clusterID.append(to: &bytes)
         ledger.appendState(to: &bytes)
@@ -30,15 +27,15 @@ package enum StateTable {
             var cursor = ByteCursor(0..<bytes.count)
             let place = cursor.offset
             let magic = try cursor.integer(bytes, as: UInt64.self)
-            let format = try cursor.integer(bytes, as: UInt32.self)
-            guard magic == Self.magic, formats.contains(format),
+            let format = StateFormat(rawValue: try cursor.integer(bytes))
+            guard magic == Self.magic, let format,
                 try cursor.integer(bytes, as: UInt32.self) == 0,
                 Identifier(bytes, at: try cursor.take(Identifier.encodedSize).lowerBound)
                     == clusterID
             else { throw ByteDefect(offset: place) }
             var ledger = try Ledger(
-                state: &cursor, bytes, directory: format == 1 ? .tokens : .current,
-                seed: index?.seed ?? RevisionKey.Seed(0), archive: index, hasMembers: format > 2)
+                state: &cursor, bytes, format: format,
+                seed: index?.seed ?? RevisionKey.Seed(0), archive: index)
             try cursor.finish()
             guard ledger.applied == file.seal else { throw ByteDefect(offset: cursor.offset) }
             // The table names the one before it; the next one will name this.

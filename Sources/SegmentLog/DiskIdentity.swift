@@ -12,8 +12,14 @@ package struct DiskIdentity: Equatable, Sendable {
     package let nodeID: NodeID
     /// Drawn anew whenever a directory is initialized, so that a wiped disk is not the old one.
     package let incarnation: Identifier
+    /// Made for a cluster that is there (`--join`): what the genesis says of the node is about another
+    /// disk.
+    package let isJoining: Bool
 
-    package init(clusterID: Identifier, nodeID: NodeID, incarnation: Identifier) {
+    package init(
+        clusterID: Identifier, nodeID: NodeID, incarnation: Identifier, isJoining: Bool = false
+    ) {
+        self.isJoining = isJoining
         self.clusterID = clusterID
         self.nodeID = nodeID
         self.incarnation = incarnation
@@ -29,6 +35,7 @@ package struct DiskIdentity: Equatable, Sendable {
         nodeID = NodeID(bytes.littleEndian(at: 12))
         clusterID = Identifier(bytes, at: 16)
         incarnation = Identifier(bytes, at: 32)
+        isJoining = bytes.littleEndian(UInt64.self, at: 48) & 1 == 1
     }
 
     var encoded: [UInt8] {
@@ -38,7 +45,7 @@ package struct DiskIdentity: Equatable, Sendable {
         bytes.append(littleEndian: nodeID.value)
         clusterID.append(to: &bytes)
         incarnation.append(to: &bytes)
-        bytes.append(littleEndian: UInt64(0))
+        bytes.append(littleEndian: UInt64(isJoining ? 1 : 0))
         bytes.append(littleEndian: UInt32(0))
         bytes.append(littleEndian: CRC32C.checksum(bytes.span))
         return bytes

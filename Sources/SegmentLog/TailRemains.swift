@@ -106,7 +106,7 @@ package struct TailRemains<D: Disk> {
             if endsThere {
                 // Nothing claims any more what is about to go.
                 try PersistFile.void(after: end, on: disk)
-                try removeSegments(behind: end)
+                try removeSegments(besides: catalogue)
             }
             for (place, entry) in zip(places, entries) { try write(entry, at: place) }
             if endsThere, catalogue.tail.last?.firstIndex == end.segment {
@@ -122,11 +122,13 @@ package struct TailRemains<D: Disk> {
         try VoteRecord(counter: recovered.voteCounter + 1, vote: vote).store(on: disk)
     }
 
-    /// Newest first, so that what a crash leaves has no gap.
-    private func removeSegments(behind end: DurableEnd) throws(DiskError) {
+    /// Removes the files of the tail in which `catalogue` has no entry: it may end in an earlier one, or
+    /// have a SEAL elsewhere. Newest first, so that what a crash leaves has no gap.
+    private func removeSegments(besides catalogue: Catalogue) throws(DiskError) {
+        let kept = catalogue.tail.map(\.firstIndex)
         for name in try disk.list().reversed() {
             guard let known = FileName.segment(named: name), known.generation == 0,
-                known.firstIndex > end.position.index
+                known.firstIndex > catalogue.archive.lastIndex, !kept.contains(known.firstIndex)
             else { continue }
             try disk.remove(name)
         }

@@ -87,6 +87,15 @@ package final class SimulatedDisk: Disk {
         }
     }
 
+    /// Puts `bytes` over what is there, durably; no further than the file reaches.
+    package func overwrite(_ bytes: [UInt8], of name: String, at offset: Int) {
+        state.damage(name) { file in
+            let end = min(file.count, offset + bytes.count)
+            guard offset < end else { return }
+            file.replaceSubrange(offset..<end, with: bytes.prefix(end - offset))
+        }
+    }
+
     /// Unlinks a file behind everybody's back, durably.
     package func lose(_ name: String) { state.lose(name) }
 

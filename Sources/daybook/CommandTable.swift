@@ -19,7 +19,7 @@ struct Command: Sendable {
 /// All commands.
 enum CommandTable {
     static let commands: [Command] =
-        serverCommands + clientCommands + directoryCommands + memberCommands
+        serverCommands + clientCommands + directoryCommands + mailCommands + memberCommands
         + retentionCommands + segmentCommands + backupCommands + tlsCommands + [
             Command(
                 words: ["version"], summary: "print the version", flags: [.json],
@@ -33,8 +33,8 @@ enum CommandTable {
             flags: [
                 .value("data", "DIR", "where everything is kept", isRequired: true), listen,
                 requestDeadline, clientRegistration, electionTimeout, compactEvery, compactPolicy,
-                segmentBytes, scrubPeriod,
-            ] + TLSFlags.web,
+                segmentBytes, scrubPeriod, fetchRate,
+            ] + AbuseFlags.all + TLSFlags.web + MailFlags.all,
             examples: [
                 "daybook serve --data ./daybook-data",
                 "daybook serve --data /var/lib/daybook --listen 0.0.0.0:7400 \\\n"
@@ -49,6 +49,7 @@ enum CommandTable {
                     "address to listen on; its member's by default, which a node that joins does "
                         + "not know yet"),
                 electionTimeout, compactEvery, compactPolicy, segmentBytes, scrubPeriod,
+                fetchRate,
             ] + TLSFlags.peers,
             examples: [
                 "daybook node --data /var/lib/daybook/1",
@@ -62,11 +63,14 @@ enum CommandTable {
                 .value(
                     "nodes", "[ID=]ADDRESS,…",
                     "where members are reached; from the genesis by default"),
-            ] + TLSFlags.web + TLSFlags.peers,
+            ] + AbuseFlags.all + TLSFlags.web + TLSFlags.peers + MailFlags.all,
             examples: [
                 "daybook gateway --genesis genesis --listen 127.0.0.1:7400",
                 "daybook gateway --genesis genesis --nodes a:7401,b:7401,c:7401",
                 "daybook gateway --genesis genesis --nodes 4=d:7401,5=e:7401",
+                "daybook gateway --genesis genesis --mandrill-key-file mandrill-key",
+                "daybook gateway --genesis genesis --trusted-proxy 10.0.0.0/24 \\\n"
+                    + "    --access-log /var/log/daybook/access.log",
             ], run: server("gateway")),
         Command(
             words: ["init", "cluster"], summary: "make a cluster: genesis and first token",
@@ -114,6 +118,8 @@ enum CommandTable {
         "segment-bytes", "N", "where a segment ends; 16777216 by default. For tests, small disks")
     private static let scrubPeriod = Flag.value(
         "scrub-period-s", "N", "in how long the archive is verified once; 604800 by default")
+    private static let fetchRate = Flag.value(
+        "fetch-mib-per-s", "N", "how fast a node that is behind takes over segments; 64 by default")
 
     private static func server(
         _ name: String, _ word: String? = nil

@@ -18,6 +18,7 @@ struct TestGateway {
     var core: GatewayCore
     var wall = TestGateway.start
     var now = Instant.zero
+    var source = RequestSource.local
     private var entropyByte: UInt8 = 0
     private var ledger = Ledger(seed: RevisionKey.Seed(3))
     private var nextSequence = Sequence.zero
@@ -115,9 +116,13 @@ struct TestGateway {
         connection.admitBody(limit: 1 << 20, now: 0)
         let whole = connection.advance(now: 0)
         precondition(whole == .request, "\(whole)")
+        let refusal = core.refusalOfAddress(
+            connection.head, in: connection.bytes.span, from: source, requestID: "r-1", at: now)
+        if let refusal { return (.answer(refusal), nil) }
         return core.admit(
             connection.head, body: connection.body, isOversized: request.isOversized,
-            in: connection.bytes.span, requestID: "r-1", at: Moment(now: now, wall: wall),
+            in: connection.bytes.span, requestID: "r-1", from: source,
+            at: Moment(now: now, wall: wall),
             entropy: { [UInt8](repeating: entropyByte, count: Entropy.byteCount) })
     }
 

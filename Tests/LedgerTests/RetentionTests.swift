@@ -88,7 +88,7 @@ import Testing
         ledger.appendState(to: &bytes)
         var cursor = ByteCursor(0..<bytes.count)
         let read = try Ledger(
-            state: &cursor, bytes.span, directory: .current, seed: RevisionKey.Seed(1),
+            state: &cursor, bytes.span, seed: RevisionKey.Seed(1),
             archive: TestArchive())
         #expect(cursor.remaining == 0)
         #expect(read.retention == ledger.retention)
@@ -100,7 +100,7 @@ import Testing
             var cursor = ByteCursor(0..<count)
             #expect(throws: ByteDefect.self) {
                 _ = try Ledger(
-                    state: &cursor, bytes.span, directory: .current, seed: RevisionKey.Seed(1),
+                    state: &cursor, bytes.span, seed: RevisionKey.Seed(1),
                     archive: TestArchive())
             }
         }

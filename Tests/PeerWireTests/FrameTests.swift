@@ -136,7 +136,7 @@ import Testing
 
     private func other(
         role: PeerRole = .node, cluster: UInt64 = 1, node: NodeID? = NodeID(2),
-        versions: ClosedRange<UInt16> = 2...2
+        versions: ClosedRange<UInt16> = 3...3
     ) -> Handshake {
         Handshake(
             role: role, clusterID: Identifier(high: cluster, low: 2), node: node,
@@ -151,7 +151,7 @@ import Testing
 
     @Test func `objections name what differs`() {
         for (handshake, part) in [
-            (other(versions: 3...4), "version 3...4"), (other(versions: 1...1), "version 1...1"),
+            (other(versions: 4...5), "version 4...5"), (other(versions: 1...1), "version 1...1"),
             (other(cluster: 9), "cluster"), (other(node: nil), "without an id"),
             (other(node: NodeID(1)), "node id 1 is mine"),
         ] {

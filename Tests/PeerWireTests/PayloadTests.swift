@@ -86,7 +86,7 @@ import Testing
     @Test func `flags other than 0 and 1 and unknown codes are defects`() {
         let cases: [(Int, Int, UInt8)] = [
             // hello: magic, lowest version above the highest, role.
-            (0, 0, 0), (0, 4, 3), (0, 8, 3),
+            (0, 0, 0), (0, 4, 9), (0, 8, 3),
             // status: role.
             (1, 4, 4),
             // queries: consistency, subject, resources.

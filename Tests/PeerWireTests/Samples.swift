@@ -41,6 +41,7 @@ struct Sample: Sendable {
         status.nextSequence = Sequence(11)
         status.heardMilliseconds = 12
         status.logBytes = 13
+        status.storage.takeover = Takeover(fetchedBytes: 14, totalBytes: 15)
         status.storage.compaction.run = .init(
             index: LogIndex(5), policy: .latest, outcome: .noMajority,
             startedAt: Timestamp(microseconds: 6), segments: 7, done: 3)

@@ -55,6 +55,9 @@ import Testing
     ]
 
     static let rejected = [
+        // In UTC they are in the years 0 and 10000.
+        "0001-01-01T00:00:00+00:01",
+        "9999-12-31T23:59:59-00:01",
         "",
         " ",
         "yesterday",

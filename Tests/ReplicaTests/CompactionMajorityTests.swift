@@ -149,6 +149,34 @@ struct CompactionMajorityTests {
         }
     }
 
+    @Test func `outputs that peers have replaced since are asked for anew, by their manifest`()
+        throws
+    {
+        var (node, open) = try begin()
+        let other = Digest([UInt8](repeating: 1, count: 32))
+        for peer: UInt32 in [2, 3] {
+            report(&node, from: peer, .init(compaction: open.index, stage: .made([other])))
+        }
+        try settle(&node)
+        try giveManifest(&node, output: other, open)
+        for _ in 0..<2 {
+            let asked = try #require(try fetches(&node).first, "no peer is asked for the output")
+            guard case .chunkDigests = asked.fetch.item else {
+                Issue.record("asks for \(asked.fetch.item)")
+                return
+            }
+            var answer: [UInt8] = []
+            Fetched.absent(asked.fetch, term: .zero).append(to: &answer)
+            node.replica.receive(
+                .fetched, 0..<answer.count, in: answer.span, from: asked.to, now: node.now,
+                into: &node.outcome)
+            node.turn()
+        }
+        node.pass(2_000)
+        let next = try fetches(&node).map(\.fetch.item)
+        #expect(next == [.manifest] && node.replica.transfers.isEmpty)
+    }
+
     @Test func `a leader that waits too long abandons it`() throws {
         var (node, _) = try begin()
         node.now = node.now.advanced(byNanoseconds: node.settings.compactionNanoseconds)

@@ -34,4 +34,18 @@ struct FetcherTests {
         fetcher.want(.stateTable(LogIndex(3)), from: peers)
         #expect(asked(&fetcher, now).map(\.peer) == [NodeID(2)], "it was heard")
     }
+
+    @Test func `a peer that speaks is asked again although it did not answer`() {
+        for isHeard in [false, true] {
+            var now = Instant(nanoseconds: 1)
+            var fetcher = Fetcher(bytesPerSecond: 1 << 30, answerNanoseconds: patience, seed: 1)
+            fetcher.want(.manifest, from: peers)
+            #expect(asked(&fetcher, now).map(\.peer) == [NodeID(2)])
+            now = now.advanced(byNanoseconds: patience)
+            #expect(asked(&fetcher, now).map(\.peer) == [NodeID(3)])
+            if isHeard { fetcher.heard(NodeID(2)) }
+            fetcher.want(.manifest, from: peers)
+            #expect(asked(&fetcher, now).map(\.peer) == [NodeID(isHeard ? 2 : 3)])
+        }
+    }
 }

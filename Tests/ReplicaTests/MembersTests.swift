@@ -139,6 +139,32 @@ struct MembersTests {
         #expect(seal.voters[1].acknowledged.index >= segments[0].lastIndex)
     }
 
+    // MARK: Disks that join
+
+    @Test func `a new disk of a founder does not lead the cluster that it founded alone`() throws {
+        for isJoining in [false, true] {
+            var node = try ScriptedNode(members: 1, isJoining: isJoining)
+            for _ in 0..<10 {
+                node.pass(1_000)
+                node.turn()
+                try node.write()
+            }
+            #expect((node.replica.consensus.role == .leader) == !isJoining)
+        }
+    }
+
+    @Test func `a new disk of a founder votes for nobody before the log names it`() throws {
+        for isJoining in [false, true] {
+            var node = try ScriptedNode(members: 3, isJoining: isJoining)
+            node.receive(
+                .voteRequest(term: Term(5), last: LogPosition(term: Term(4), index: LogIndex(9))),
+                from: 2)
+            try node.write()
+            let votes = node.sent.filter { $0.bytes[4] == FrameKind.voteResponse.rawValue }
+            #expect(votes.isEmpty == isJoining)
+        }
+    }
+
     // MARK: Commands
 
     @Test func `what is so already is done, and what cannot be is refused`() throws {

@@ -34,7 +34,7 @@ struct ScriptedNode {
     var leaf = Leaf(hash: SHA256())
 
     /// The first of `members`, as it is founded.
-    init(members count: Int, segmentBytes: Int = 64 * 1_024) throws {
+    init(members count: Int, segmentBytes: Int = 64 * 1_024, isJoining: Bool = false) throws {
         let members = (1...count).map { Member(id: NodeID(UInt32($0)), address: "n\($0):1") }
         let token = TokenRow(
             id: Self.administrator, kind: .administrator, application: "t", name: "t",
@@ -43,7 +43,8 @@ struct ScriptedNode {
         let genesis = Genesis(
             clusterID: Self.cluster, members: members, administrator: token
         ).entry(createdAt: Timestamp(microseconds: 0))
-        let founded = try SimulatedNode(place: 0, genesis: genesis, cluster: Self.cluster)
+        let founded = try SimulatedNode(
+            place: 0, genesis: genesis, cluster: Self.cluster, isJoining: isJoining)
         var settings = ReplicaSettings()
         settings.log = LogSettings(segmentBytes: segmentBytes)
         try self.init(on: founded.disk, settings: settings)

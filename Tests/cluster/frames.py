@@ -42,7 +42,7 @@ def read(connection):
     return kind, connection.take(length)
 
 
-def hello(cluster_id, role=GATEWAY, node=0, versions=(2, 2), magic=MAGIC):
+def hello(cluster_id, role=GATEWAY, node=0, versions=(3, 3), magic=MAGIC):
     return frame(HELLO, struct.pack("<IHHB", magic, *versions, role) + cluster_id
                  + struct.pack("<I", node) + bytes(16))
 

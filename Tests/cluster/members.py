@@ -17,7 +17,7 @@ import time
 import harness
 from harness import BINARY, Daybook, Suite, until
 from load import Load, account_for
-from wire import ask, bearer, equal, holds, replay
+from wire import ask, bearer, equal, event, holds, replay
 
 BASE = harness.PORTS + 140
 ELECTION_MS = 400
@@ -82,10 +82,10 @@ class Nodes:
         self.init("node", "--genesis", self.genesis, "--node", str(node), "--data",
                   self.data(node), *more)
 
-    def start(self, node):
+    def start(self, node, *more):
         self.running[node] = Daybook(
             "node", "--data", self.data(node), "--listen", self.address(node),
-            "--election-timeout-ms", str(ELECTION_MS), "--segment-bytes", "131072")
+            "--election-timeout-ms", str(ELECTION_MS), "--segment-bytes", "131072", *more)
 
     def kill(self, node):
         self.running.pop(node).end(signal.SIGKILL)
@@ -110,11 +110,11 @@ class Nodes:
     def roles(self):
         return {node: row["member"] for node, row in self.members().items()}
 
-    def add(self, node):
+    def add(self, node, *more):
         """The documented way: two commands at the cluster, two at the new machine."""
         self.member("add", node, "--address", self.address(node))
         self.make(node, "--join")
-        self.start(node)
+        self.start(node, *more)
 
     def promote(self, node, seconds=30):
         def done():
@@ -191,6 +191,32 @@ def wrong_address(suite, nodes, load):
         nodes.member("remove", 6)
         holds(6 not in nodes.roles(), "6 is there yet")
         load.until_more(100)
+
+
+def far_behind(suite, nodes, load):
+    with suite.check("a node that is far behind says how far its takeover is, at its own pace"):
+        lines = "".join(
+            json.dumps(event(f"far-{number}", notes=["x" * 1_500])) + "\n"
+            for number in range(8_000))
+        answer = ask(nodes.base, "POST", "/v1/events", lines.encode(),
+                     [*bearer(nodes.token), ("Content-Type", "application/x-ndjson")], 60)
+        equal(answer.status, 200, "the status of the bulk")
+        nodes.add(7, "--fetch-mib-per-s", "1")
+        seen = []
+
+        def is_under_way():
+            seen.extend(row["takeover"] for row in nodes.view()["nodes"]
+                        if row["id"] == 7 and "takeover" in row)
+            return any(0 < row["fetched_bytes"] < row["total_bytes"] for row in seen)
+        until(is_under_way, 30, "its takeover is seen")
+        status = nodes.cli("status").stdout
+        holds("node 7 is far behind and takes over" in status, status)
+        load.until_more(100)
+        equal([row["fetched_bytes"] for row in seen],
+              sorted(row["fetched_bytes"] for row in seen), "the progress")
+        until(lambda: nodes.members()[7]["lag_entries"] < 1000, 60, "7 catches up")
+        nodes.member("remove", 7)
+        nodes.kill(7)
 
 
 def wiped_disk(suite, nodes, load):
@@ -302,6 +328,7 @@ def main():
             with Load(nodes.base, nodes.token, "members") as load:
                 grow(suite, nodes, load)
                 wrong_address(suite, nodes, load)
+                far_behind(suite, nodes, load)
                 wiped_disk(suite, nodes, load)
                 rolled_back_disk(suite, nodes, load)
                 foreign_node(suite, nodes)

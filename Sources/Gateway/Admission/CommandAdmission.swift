@@ -12,6 +12,8 @@ package struct CommandAdmission: Sendable {
         case login(Login, token: String)
         case role(RoleAssignment)
         case application(String)
+        case notification(UInt64)
+        case rules
     }
 
     package let command: DirectoryCommand
@@ -19,6 +21,10 @@ package struct CommandAdmission: Sendable {
     package var reveal = Reveal.nothing
     package let surface: Route.Surface
     package var views = Views()
+    /// Whether it may owe mail that its answer waits for.
+    package var owesMail = false
+    /// Mail that it owed could not be handed over yet.
+    package var isMailLate = false
 
     /// The same with the password of its user.
     func with(_ hash: PasswordHash) -> CommandAdmission {

@@ -49,6 +49,7 @@ extension GatewayCore {
     /// whose user has a record unless the route does without.
     mutating func check(_ text: [UInt8], for route: Route) throws(Refusal) -> Credential {
         let credential = try identify(text)
+        try judgeFrequency(credential.id)
         guard let session = credential.session, let directory else { return credential }
         if directory.standing(of: session.id, at: moment.wall) == .expired {
             throw Refusal(.sessionExpired)

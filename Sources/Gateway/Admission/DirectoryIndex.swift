@@ -19,6 +19,7 @@ extension GatewayCore {
     mutating func admitDirectoryIndex(
         _ route: Route, _ credential: Credential, _ bytes: Span<UInt8>, requestID: String
     ) throws(Refusal) -> Admission {
+        if route.action == .indexNotifications { try requireAdministrator(credential) }
         let names = Self.attributes(route.action)
         beginFaults()
         let request = indexRequest(route, bytes, sorts: names, attributes: names)
@@ -115,6 +116,7 @@ extension GatewayCore {
         case .indexRoles: ["role", "application", "slug", "name"]
         case .indexServices: ["service", "deployed"]
         case .indexRoutes: ["route", "deployed"]
+        case .indexNotifications: MailRow.attributes
         default: preconditionFailure("\(action) is no index of the directory")
         }
     }
@@ -142,6 +144,7 @@ extension GatewayCore {
             return RouteTable.services.map {
                 Self.row("service", $0, isDeployed: !directory.withdrawnServices.contains($0))
             }
+        case .indexNotifications: return directory.mail.notifications.map(MailRow.row)
         default:
             return RouteTable.names.map {
                 Self.row("route", $0, isDeployed: !directory.withdrawnRoutes.contains($0))

@@ -37,6 +37,8 @@ package struct EventAdmission: Sendable {
     package let uniqueID: [UInt8]
     package let expected: Revision?
     package let views: Views
+    /// Mail that it owed could not be handed over yet.
+    package var isMailLate = false
 }
 
 package struct ReadAdmission: Sendable {
@@ -111,8 +113,16 @@ package struct GatewayCore {
     /// The stored record of the event that was admitted last.
     package var draft: [UInt8] = []
     let hash = SHA256()
+    var limits: RateLimits
+    /// Sets digests of e-mail addresses apart from those that others make.
+    let seed: UInt64
+    /// Whom the request that is judged is counted against; nil when it was counted before.
+    var source: RequestSource?
     var set = ParameterSet()
     var reading = EventReading()
+    /// The public half of the token that the request judged last came with; nil for none that is
+    /// good.
+    package internal(set) var credentialID: TokenID?
     private var requestCount: UInt64 = 0
     private let requestPrefix: String
     private lazy var openAPI = OpenAPIDocument.json(version: settings.version)
@@ -121,6 +131,8 @@ package struct GatewayCore {
     package init(settings: GatewaySettings, times: TimeReading, seed: UInt64) {
         self.settings = settings
         self.times = times
+        self.seed = seed
+        limits = RateLimits(settings, seed: seed)
         requestPrefix = String(seed | 1 << 63, radix: 36)
     }
 
@@ -132,12 +144,17 @@ package struct GatewayCore {
 
     /// Judges a request whose body is whole, or over its limit (`isOversized`).
     ///
+    /// `source` was judged by `refusalOfAddress`; its tokens and logins are counted here.
     /// `entropy` gives `Entropy.byteCount` random bytes to a route that makes a secret.
     package mutating func admit(
         _ head: HTTPHead, body: Range<Int>, isOversized: Bool, in bytes: Span<UInt8>,
-        requestID: String, at moment: Moment, entropy: () -> [UInt8]
+        requestID: String, from source: RequestSource = .local, at moment: Moment,
+        entropy: () -> [UInt8]
     ) -> (admission: Admission, route: Route?) {
         self.moment = moment
+        self.source = source
+        credentialID = nil
+        defer { self.source = nil }
         if directory == nil, isDirectoryUnreadable, let refusal = unidentified(head, bytes) {
             return (.answer(refuse(refusal.0, on: refusal.1, requestID: requestID)), nil)
         }
@@ -216,14 +233,17 @@ package struct GatewayCore {
             if try awaitsUse(credential) { return .awaitUse(credential.id) }
             return try admitNative(route, head, body, bytes, credential, entropy)
         }
+        let takesPassword = route.parameters.contains { $0.name == .password }
+        defer { if takesPassword { set.text.wipe() } }
         guard route.form == .sensitive else {
             try set.read(bytes, body: body, query: head.query)
             return try admitCompatible(route, head, bytes, bytes, requestID, entropy)
         }
-        guard let decoded = Base64.decode(bytes.extracting(Self.trimmed(bytes, body)))
+        guard var decoded = Base64.decode(bytes.extracting(Self.trimmed(bytes, body)))
         else {
             throw Refusal(.invalidEncodedParams, "The body is not base64.")
         }
+        defer { decoded.wipe() }
         let query = head.query.map { bytes.copy($0) }
         try set.read(
             decoded.span, body: 0..<decoded.count, query: query.map { 0..<$0.count }, in: query)
@@ -270,8 +290,9 @@ package struct GatewayCore {
             return try admitSessionRead(route, credential, requestID: requestID)
         case .readUser: return try admitUserRead(route, credential, requestID: requestID)
         case .indexTokens, .indexSessions, .indexUsers, .indexApplications, .indexRoles,
-            .indexServices, .indexRoutes:
+            .indexServices, .indexRoutes, .indexNotifications:
             return try admitDirectoryIndex(route, credential, bytes, requestID: requestID)
+        case .readRules: return try admitRulesRead(credential, requestID: requestID)
         default: break
         }
         let entropy = Entropy(entropy())
@@ -294,6 +315,9 @@ package struct GatewayCore {
             return try admitRole(route, credential, bytes, request)
         case .deployService, .withdrawService, .deployRoute, .withdrawRoute:
             return try admitDeployment(route, credential, request)
+        case .updateRules: return try admitRules(route, credential, request)
+        case .readNotification:
+            return try admitNotification(route, credential, request, requestID: requestID)
         default: preconditionFailure("\(route.label) is not of the compatible surface")
         }
     }

@@ -7,7 +7,7 @@ package enum ParameterName: UInt8, CaseIterable, Sendable {
     case rememberMe, firstName, lastName, phone, companyName, records, roles, slug, service
     case route, address, searchTerm, searchAttributes, filters, count, pageSize, pageNumber,
         pageAfter
-    case sortBy, sortOrder
+    case sortBy, sortOrder, rules
 
     /// The name on the wire.
     package var text: String { Self.texts[Int(rawValue)] }
@@ -19,6 +19,6 @@ package enum ParameterName: UInt8, CaseIterable, Sendable {
         "policy", "dry_run", "from", "email", "password", "redirect_url", "view", "remember_me",
         "first_name", "last_name", "phone", "company_name", "records", "roles", "slug", "service",
         "route", "address", "search.term", "search.attributes", "filters", "count", "page.size",
-        "page.number", "page.after", "sort.by", "sort.order",
+        "page.number", "page.after", "sort.by", "sort.order", "rules",
     ]
 }

@@ -27,6 +27,13 @@ package struct Login: Sendable {
     let sessionView: EventReading.View
     let applicationView: EventReading.View
     let entropy: Entropy
+    let attempt: LoginAttempt
+}
+
+/// An attempt to log in that was counted.
+struct LoginAttempt: Sendable {
+    let email: LimitKey
+    let source: RequestSource
 }
 
 /// Random bytes of one request: what a command may need of them.
@@ -70,6 +77,7 @@ extension GatewayCore {
         reading.readViews(set)
         let remembersMe = flag(.rememberMe)
         try judgeFaults()
+        let attempt = try judgeLogin(email)
         let known = directory?.user(email: email)?.password
         return .hash(
             PasswordWork(
@@ -79,7 +87,8 @@ extension GatewayCore {
                     Login(
                         email: email, application: application, remembersMe: remembersMe,
                         redirect: redirect, view: view, sessionView: reading.sessionView,
-                        applicationView: reading.applicationView, entropy: entropy))))
+                        applicationView: reading.applicationView, entropy: entropy,
+                        attempt: attempt))))
     }
 
     /// Goes on with a request whose password is hashed.
@@ -99,7 +108,9 @@ extension GatewayCore {
         }
     }
 
-    private func admit(_ login: Login, _ hash: PasswordHash) throws(Refusal) -> Admission {
+    private mutating func admit(
+        _ login: Login, _ hash: PasswordHash
+    ) throws(Refusal) -> Admission {
         guard let directory, let user = directory.user(email: login.email) else {
             throw Refusal(.emailNotFound)
         }
@@ -107,6 +118,8 @@ extension GatewayCore {
         guard password.salt == hash.salt, ConstantTime.equal(password.digest, hash.digest) else {
             throw Refusal(.invalidPassword)
         }
+        limits.logins.succeeded(
+            email: login.attempt.email, from: login.attempt.source, at: moment.now)
         let isClient = !user.records.isEmpty
         if isClient, directory.roles(of: user, in: login.application).isEmpty {
             throw Refusal(.userRequiresRole)

@@ -67,14 +67,18 @@ extension GatewayCore {
         change.companyName = text(.companyName, of: route)
         reading.readViews(set)
         try judgeFaults()
-        guard !user.records.contains(.client) else { throw Refusal(.emailAlreadyRegistered) }
+        // The leader says whether it is a repetition, which gets the first answer.
+        let isRepeated = user.records.contains(.client)
         let faults = Self.clientFaults(change)
-        guard faults.isEmpty else { throw Refusal(.clientValidationFailed, faults: faults) }
+        guard isRepeated || faults.isEmpty else {
+            throw Refusal(.clientValidationFailed, faults: faults)
+        }
         change.records = user.records.union(.client)
-        return .command(
-            command(
-                .registerClient(change), "users/client_register", user.id.description,
-                ["records": "client"], credential, request))
+        var admitted = command(
+            .registerClient(change), "users/client_register", user.id.description,
+            ["records": "client"], credential, request)
+        admitted.owesMail = !isRepeated
+        return .command(admitted)
     }
 
     /// What does not make a client although it is well-formed: names without a letter, a telephone

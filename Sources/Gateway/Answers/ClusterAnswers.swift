@@ -18,22 +18,25 @@ extension GatewayCore {
         }
         var body: [UInt8] = []
         body.reserveCapacity(512)
+        let status: Status = event.isMailLate ? .mandrillEmailFailed : .actionSuccessful
         Envelope.appendSuccess(
-            message: Self.message(receipt), views: event.views, requestID: requestID,
-            to: &body
+            status, message: Self.message(receipt, status), views: event.views,
+            requestID: requestID, to: &body
         ) { Envelope.appendReceipt(receipt, uniqueID: event.uniqueID, to: &$0) }
-        return Answer(status: 200, contentType: Envelope.contentType, body: body)
+        return Answer(status: status.code, contentType: Envelope.contentType, body: body)
     }
 
     /// One line of a bulk answer.
     package func appendLine(
-        _ receipt: Receipt, uniqueID: [UInt8], to output: inout [UInt8]
+        _ receipt: Receipt, uniqueID: [UInt8], isMailLate: Bool = false,
+        to output: inout [UInt8]
     ) {
         do throws(Refusal) {
             try judge(receipt)
-            Envelope.appendSuccess(message: Self.message(receipt), requestID: nil, to: &output) {
-                Envelope.appendReceipt(receipt, uniqueID: uniqueID, to: &$0)
-            }
+            let status: Status = isMailLate ? .mandrillEmailFailed : .actionSuccessful
+            Envelope.appendSuccess(
+                status, message: Self.message(receipt, status), requestID: nil, to: &output
+            ) { Envelope.appendReceipt(receipt, uniqueID: uniqueID, to: &$0) }
         } catch {
             Envelope.appendRefusal(error, requestID: nil, to: &output)
         }
@@ -46,8 +49,9 @@ extension GatewayCore {
         output.append(0x0A)
     }
 
-    private static func message(_ receipt: Receipt) -> String {
-        receipt.verdict == .appended ? "Recorded." : "Already recorded."
+    private static func message(_ receipt: Receipt, _ status: Status) -> String {
+        if status == .mandrillEmailFailed { return status.message }
+        return receipt.verdict == .appended ? "Recorded." : "Already recorded."
     }
 
     private func judge(_ receipt: Receipt) throws(Refusal) {
@@ -120,7 +124,7 @@ extension GatewayCore {
                 on: read.surface, requestID: requestID)
         }
         if read.surface == .native {
-            return problem(404, "not-found", "No event has this unique_id.")
+            return problem(404, "not-found", "No event has this unique_id.", requestID)
         }
         let parameter = read.revision == nil ? "unique_id" : "revision"
         return refuse(

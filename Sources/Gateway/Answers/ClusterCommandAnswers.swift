@@ -32,7 +32,8 @@ extension GatewayCore {
             return refuse(
                 Refusal(.permissionDenied, detail), on: .native, requestID: requestID)
         case .refused(let reason, let detail):
-            return problem(reason == .unknownMember ? 404 : 409, Self.slug(of: reason), detail)
+            return problem(
+                reason == .unknownMember ? 404 : 409, Self.slug(of: reason), detail, requestID)
         case .none, .unknown:
             return refuse(
                 Refusal(
@@ -51,8 +52,9 @@ extension GatewayCore {
             Answer(
                 status: 200, contentType: "application/octet-stream",
                 body: fetched?.bytes ?? [])
-        case .absent: problem(404, "no-such-piece", "The node has no such piece, or another one.")
-        case .damaged: problem(409, "damaged-piece", "The node cannot read it any more.")
+        case .absent:
+            problem(404, "no-such-piece", "The node has no such piece, or another one.", requestID)
+        case .damaged: problem(409, "damaged-piece", "The node cannot read it any more.", requestID)
         case nil:
             refuse(
                 Refusal(.notReady, "The node does not answer."), on: .native, requestID: requestID)

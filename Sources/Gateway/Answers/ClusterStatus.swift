@@ -1,4 +1,5 @@
 import JSON
+package import Ledger
 import PeerWire
 package import Records
 
@@ -7,7 +8,7 @@ package enum ClusterStatus {
     /// Appends the state of the cluster as the gateway has heard it.
     package static func append(
         _ nodes: [ClusterClient.Node], addresses: [NodeID: String], clusterID: Identifier,
-        version: String, to output: inout [UInt8]
+        version: String, mail: MailBook? = nil, to output: inout [UInt8]
     ) {
         let statuses = nodes.compactMap(\.status)
         let leader = statuses.filter { $0.role == .leader }.max { $0.term < $1.term }
@@ -29,6 +30,10 @@ package enum ClusterStatus {
         if let newest = leader ?? newest {
             object.name("compaction", to: &output)
             CompactionAnswer.append(newest.storage.compaction, to: &output)
+        }
+        if let mail {
+            object.name("mail", to: &output)
+            MailRow.append(mail, to: &output)
         }
         object.name("nodes", to: &output)
         var array = JSONArrayWriter(to: &output)
@@ -82,6 +87,13 @@ package enum ClusterStatus {
         object.member("repaired_entries", storage.care.repairedEntries, to: &output)
         let damaged = storage.care.damaged.map { "\($0.lowerBound)-\($0.upperBound)" }
         object.member("damaged_entries", damaged.joined(separator: " "), to: &output)
+        if let takeover = storage.takeover {
+            object.name("takeover", to: &output)
+            var part = JSONObjectWriter(to: &output)
+            part.member("fetched_bytes", takeover.fetchedBytes, to: &output)
+            part.member("total_bytes", takeover.totalBytes, to: &output)
+            part.close(to: &output)
+        }
         object.name("compaction", to: &output)
         CompactionAnswer.appendPart(storage.compaction, to: &output)
         if let days = storage.daysLeft { object.member("days_left", days, to: &output) }

@@ -23,6 +23,8 @@ extension Refusal {
         case .inUse:
             self = Self.fault("id", .notAllowed, "tokens, users or this session depend on it")
         case .full: self = Self.fault("id", .notAllowed, "there are as many as there may be")
+        case .unknownNotification: self = Self.fault("id", .unknownID, "no such notification")
+        case .malformed: self = Self.fault("rules", .unrecognized, "rules that can be read")
         case .needed:
             self = Self.fault("id", .notAllowed, "without it nothing could be deployed again")
         }
@@ -47,10 +49,12 @@ extension GatewayCore {
             }
             var body: [UInt8] = []
             let data = try data(answer, command)
-            Envelope.appendSuccess(views: command.views, requestID: requestID, to: &body) {
-                $0.append(contentsOf: data)
-            }
-            return Answer(status: 200, contentType: Envelope.contentType, body: body)
+            let status: Status = command.isMailLate ? .mandrillEmailFailed : .actionSuccessful
+            Envelope.appendSuccess(
+                status, message: status.message, views: command.views, requestID: requestID,
+                to: &body
+            ) { $0.append(contentsOf: data) }
+            return Answer(status: status.code, contentType: Envelope.contentType, body: body)
         } catch {
             return refuse(error, on: .compatible, requestID: requestID)
         }
@@ -70,6 +74,12 @@ extension GatewayCore {
             let application = directory?.application(slug)
         {
             DirectoryRow.append(application, to: &data)
+        } else if case .notification(let id) = command.reveal,
+            let notification = directory?.mail.notification(id)
+        {
+            MailRow.append(notification, to: &data)
+        } else if case .rules = command.reveal, let rules = directory?.mail.rules {
+            MailRow.append(rules, to: &data)
         } else {
             var secret: String?
             if case .token(let text) = command.reveal { secret = text }

@@ -7,12 +7,14 @@ import Records
 package enum Envelope {
     package static let contentType: StaticString = "application/json; charset=utf-8"
 
-    /// Appends the envelope of a success; `data` appends the value of `data`.
+    /// Appends the envelope of what was done, a success unless mail is late; `data` appends the value
+    /// of `data`.
     package static func appendSuccess(
-        message: String = "Done.", views: Views = Views(), redirect: String? = nil,
+        _ status: Status = .actionSuccessful, message: String = "Done.", views: Views = Views(),
+        redirect: String? = nil,
         requestID: String?, to output: inout [UInt8], data: (inout [UInt8]) -> Void
     ) {
-        begin(.actionSuccessful, message, to: &output)
+        begin(status, message, to: &output)
         JSONWriter.appendRaw(",\"data\":", to: &output)
         data(&output)
         output.append(contentsOf: views.bytes)
@@ -108,7 +110,7 @@ package enum Problem {
 
     package static func append(
         status: Int, slug: String, title: String, detail: String, faults: [ParameterFault] = [],
-        to output: inout [UInt8]
+        requestID: String, to output: inout [UInt8]
     ) {
         var object = JSONObjectWriter(to: &output)
         object.member("type", "urn:daybook:problem:\(slug)", to: &output)
@@ -119,6 +121,7 @@ package enum Problem {
             object.name("errors", to: &output)
             Envelope.appendFaults(faults, to: &output)
         }
+        object.member("request_id", requestID, to: &output)
         object.close(to: &output)
     }
 }

@@ -19,6 +19,8 @@ package struct GatewayMetrics: Sendable {
     package var replayedBytes: UInt64 = 0
     package var indexPages: UInt64 = 0
     package var malformedRequests: UInt64 = 0
+    /// Closed to make room for others.
+    package var shedConnections: UInt64 = 0
     private var requestsByStatus: [UInt64] = Array(repeating: 0, count: 600)
     private var latencyCounts: [UInt64] = Array(repeating: 0, count: bounds.count + 1)
     private var latencySum: UInt64 = 0
@@ -36,8 +38,9 @@ package struct GatewayMetrics: Sendable {
 
     /// Appends the whole exposition.
     package func append(
-        nodes: [ClusterClient.Node], leader: NodeID?, resent: UInt64, residentBytes: Int,
-        processorNanoseconds: UInt64, version: String, to output: inout [UInt8]
+        nodes: [ClusterClient.Node], leader: NodeID?, resent: UInt64, limited: RateRefusals,
+        droppedLines: UInt64, residentBytes: Int, processorNanoseconds: UInt64, version: String,
+        to output: inout [UInt8]
     ) {
         var text = Exposition()
         text.metric("daybook_build_info", "gauge", "What runs here; always 1.")
@@ -53,6 +56,18 @@ package struct GatewayMetrics: Sendable {
         text.one(
             "daybook_gateway_malformed_requests_total", "counter",
             "Requests that were no HTTP/1.1.", malformedRequests)
+        text.one(
+            "daybook_gateway_connections_shed_total", "counter",
+            "Connections closed to make room for others.", shedConnections)
+        text.metric(
+            "daybook_gateway_rate_limited_total", "counter",
+            "Requests and logins refused for their frequency.")
+        text.sample("{by=\"address\"}", limited.addresses)
+        text.sample("{by=\"token\"}", limited.tokens)
+        text.sample("{by=\"login\"}", limited.logins)
+        text.one(
+            "daybook_gateway_access_log_dropped_total", "counter",
+            "Lines of the access log that were not written.", droppedLines)
         text.one(
             "daybook_gateway_events_appended_total", "counter",
             "Events acknowledged as new revisions.", appendedEvents)

@@ -10,7 +10,8 @@ extension GatewayCore {
     ) -> Answer {
         var headers: [(StaticString, String)] = []
         if refusal.status == .notReady || refusal.status == .rateLimitExceeded {
-            headers.append(("Retry-After", "\(settings.retryAfterSeconds)"))
+            let seconds = refusal.retryAfterSeconds ?? UInt64(settings.retryAfterSeconds)
+            headers.append(("Retry-After", "\(seconds)"))
         }
         var body: [UInt8] = []
         switch surface {
@@ -26,7 +27,7 @@ extension GatewayCore {
             let slug = "\(refusal.status.slug)"
             Problem.append(
                 status: refusal.status.code, slug: slug, title: slug, detail: refusal.message,
-                faults: refusal.faults, to: &body)
+                faults: refusal.faults, requestID: requestID, to: &body)
             return Answer(
                 status: refusal.status.code, contentType: Problem.contentType, body: body,
                 headers: headers)
@@ -38,7 +39,7 @@ extension GatewayCore {
         if isCompatible {
             return refuse(Refusal(.routeNonExistent), on: .compatible, requestID: requestID)
         }
-        return problem(404, "not-found", "There is nothing at this path.")
+        return problem(404, "not-found", "There is nothing at this path.", requestID)
     }
 
     /// The path has other methods: under `/api/` that is no route either.
@@ -52,15 +53,20 @@ extension GatewayCore {
         if method == .options {
             return Answer(status: 204, contentType: nil, body: [], headers: headers)
         }
-        var answer = problem(405, "method-not-allowed", "This path takes \(allowed).")
+        var answer = problem(
+            405, "method-not-allowed", "This path takes \(allowed).", requestID)
         answer.headers = headers
         return answer
     }
 
     /// A native error that is no refusal of the contract.
-    package func problem(_ status: Int, _ slug: String, _ detail: String) -> Answer {
+    func problem(
+        _ status: Int, _ slug: String, _ detail: String, _ requestID: String
+    ) -> Answer {
         var body: [UInt8] = []
-        Problem.append(status: status, slug: slug, title: slug, detail: detail, to: &body)
+        Problem.append(
+            status: status, slug: slug, title: slug, detail: detail, requestID: requestID,
+            to: &body)
         return Answer(status: status, contentType: Problem.contentType, body: body)
     }
 }

@@ -18,18 +18,19 @@ extension GatewayCore {
             var body: [UInt8] = []
             Self.append(answer, secret: nil, to: &body)
             return Self.json(body)
-        case .unknownToken: return problem(404, "not-found", "No such token.")
+        case .unknownToken: return problem(404, "not-found", "No such token.", requestID)
         case .unknownID:
-            return problem(404, "not-found", "No event, or no hold, has this unique_id.")
+            return problem(404, "not-found", "No event, or no hold, has this unique_id.", requestID)
         case .held:
             return problem(
-                409, "held", "It is under a legal hold, which has to be removed first.")
-        case .closed: return problem(409, "erased", "It was erased.")
-        case .full: return problem(409, "too-many-holds", "There are as many as there may be.")
+                409, "held", "It is under a legal hold, which has to be removed first.", requestID)
+        case .closed: return problem(409, "erased", "It was erased.", requestID)
+        case .full:
+            return problem(409, "too-many-holds", "There are as many as there may be.", requestID)
         case .objected(let objection):
             return refuse(Refusal(objection), on: .native, requestID: requestID)
         case .running:
-            return problem(409, "under-way", "A run of compactions is not over.")
+            return problem(409, "under-way", "A run of compactions is not over.", requestID)
         case .refused:
             return refuse(
                 Refusal(.permissionDenied, "Only an administrator's token may do this."),

@@ -148,6 +148,8 @@ package struct Refusal: Error, Equatable, Sendable {
     package var redirect: String?
     /// The session that goes with it, as an object.
     package var session: [UInt8]?
+    /// For `rate-limit-exceeded`: when it may be sent again.
+    var retryAfterSeconds: UInt64?
 
     package init(
         _ status: Status, _ message: String? = nil, faults: [ParameterFault] = [],
@@ -157,6 +159,12 @@ package struct Refusal: Error, Equatable, Sendable {
         self.message = message ?? status.message
         self.faults = faults
         self.isOutcomeUnknown = isOutcomeUnknown
+    }
+
+    /// A refusal for so many nanoseconds.
+    init(_ status: Status, _ message: String, waiting nanoseconds: UInt64) {
+        self.init(status, message)
+        retryAfterSeconds = max(1, (nanoseconds + 999_999_999) / 1_000_000_000)
     }
 
     /// An event was not appended, or nobody knows.

@@ -7,6 +7,7 @@ enum StorageMetrics {
         var text = NodeText(nodes: nodes, exposition: exposition)
         appendFiles(to: &text)
         appendCare(to: &text)
+        appendTakeover(to: &text)
         appendCompaction(to: &text)
         exposition = text.exposition
     }
@@ -51,6 +52,15 @@ enum StorageMetrics {
         ) { $0.care.repairedEntries }
         text.metric("daybook_damaged_segments", "Archived segments that are being repaired.") {
             UInt64($0.care.damaged.count)
+        }
+    }
+
+    private static func appendTakeover(to text: inout NodeText) {
+        text.metric(
+            "daybook_node_takeover_fetched_bytes", "Of a peer's archive that is taken over now."
+        ) { $0.takeover?.fetchedBytes ?? 0 }
+        text.metric("daybook_node_takeover_bytes", "What it lacked of it; 0 for no takeover.") {
+            $0.takeover?.totalBytes ?? 0
         }
     }
 

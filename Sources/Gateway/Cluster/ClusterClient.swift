@@ -190,6 +190,12 @@ package struct ClusterClient {
         send(.sessionUses, to: leader) { SessionUses.append(uses, to: &$0) }
     }
 
+    /// Tells the leader about mail, when there is one; as with uses of sessions.
+    package mutating func report(_ reports: [MailReport]) {
+        guard !reports.isEmpty, let leader else { return }
+        send(.mailReports, to: leader) { MailReports.append(reports, to: &$0) }
+    }
+
     /// The client is gone: nobody waits for its reads any more. Events go on.
     package mutating func abandon(_ exchange: ExchangeID) {
         queries.removeAll { $0.exchange == exchange }

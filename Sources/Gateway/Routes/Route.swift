@@ -17,6 +17,8 @@ package enum RouteAction: Sendable {
     case createRole, indexRoles, updateRole, deleteRole
     case indexServices, deployService, withdrawService
     case indexRoutes, deployRoute, withdrawRoute
+    case indexNotifications, readNotification
+    case readRules, updateRules
 }
 
 /// What the body of a route's requests is.
@@ -160,6 +162,15 @@ package enum RouteTable {
             .deployRoute, "routes", "deploy", "/api/v1/routes/deploy", RouteParameters.route),
         compatible(
             .withdrawRoute, "routes", "withdraw", "/api/v1/routes/withdraw", RouteParameters.route),
+        compatible(
+            .indexNotifications, "notifications", "index", "/api/v1/notifications/index",
+            RouteParameters.index),
+        compatible(
+            .readNotification, "notifications", "read", "/api/v1/notifications/read",
+            RouteParameters.id),
+        compatible(.readRules, "alerts", "read", "/api/v1/alerts/read", []),
+        compatible(
+            .updateRules, "alerts", "update", "/api/v1/alerts/update", RouteParameters.rules),
         native(
             .appendEvents, [.post], "/v1/events", form: .events,
             permission: ("audit_events_fmp", "create")),

@@ -99,6 +99,7 @@ enum RouteParameters {
     static let userName: [RouteParameter] = [.optional(.id, .id), .optional(.email, .email)]
     static let service: [RouteParameter] = [.required(.service, .slug)]
     static let route: [RouteParameter] = [.required(.route, .name)]
+    static let rules: [RouteParameter] = [.required(.rules, .text(16_384))]
     static let id: [RouteParameter] = [.required(.id, .id)]
     static let optionalID: [RouteParameter] = [.optional(.id, .id)]
     static let slug: [RouteParameter] = [.required(.slug, .slug)]

@@ -9,13 +9,6 @@ package import Records
 
 /// Who may do what: applications, tokens, roles, users, sessions, and which routes are deployed.
 package struct Directory: Equatable, Sendable {
-    /// How a directory is written. Older ones are read and never written.
-    package enum Format: Sendable {
-        /// Tokens alone: state tables of format 1.
-        case tokens
-        case current
-    }
-
     package internal(set) var tokenTable = RowTable<TokenRow>()
     package internal(set) var userTable = RowTable<UserRow>()
     package internal(set) var sessionTable = RowTable<SessionRow>()
@@ -30,6 +23,7 @@ package struct Directory: Equatable, Sendable {
     /// Services and `resource/action` routes that are not deployed, in ascending order.
     package internal(set) var withdrawnServices: [String] = []
     package internal(set) var withdrawnRoutes: [String] = []
+    package internal(set) var mail = MailBook()
     package internal(set) var version: UInt64 = 0
 
     package init() {}
@@ -74,15 +68,21 @@ package struct Directory: Equatable, Sendable {
         version += 1
     }
 
+    /// Forgets mail that is owed.
+    mutating func restartMail() {
+        mail.restart()
+        version += 1
+    }
+
     // MARK: - The state table and the way to gateways
 
     /// Reads what `append(to:)` writes, or wrote once.
     package init(
-        _ cursor: inout ByteCursor, _ bytes: Span<UInt8>, format: Format = .current
+        _ cursor: inout ByteCursor, _ bytes: Span<UInt8>, format: StateFormat = .current
     ) throws(ByteDefect) {
         version = try cursor.integer(bytes)
         tokenTable = try RowTable(&cursor, bytes, TokenRow.init)
-        guard format == .current else { return }
+        guard format > .tokens else { return }
         applicationCount = try cursor.integer(bytes)
         applications = try RowList.read(&cursor, bytes, ApplicationRow.init) {
             $0.number < $1.number
@@ -92,9 +92,10 @@ package struct Directory: Equatable, Sendable {
         sessionTable = try RowTable(&cursor, bytes, SessionRow.init)
         withdrawnServices = try cursor.texts(bytes)
         withdrawnRoutes = try cursor.texts(bytes)
+        if format >= .mail { mail = try MailBook(&cursor, bytes) }
     }
 
-    package func append(to bytes: inout [UInt8]) {
+    package func append(to bytes: inout [UInt8], format: StateFormat = .current) {
         bytes.append(littleEndian: version)
         tokenTable.append(to: &bytes) { $0.append(to: &$1) }
         bytes.append(littleEndian: applicationCount)
@@ -106,6 +107,7 @@ package struct Directory: Equatable, Sendable {
         sessionTable.append(to: &bytes) { $0.append(to: &$1) }
         bytes.append(texts: withdrawnServices)
         bytes.append(texts: withdrawnRoutes)
+        if format >= .mail { mail.append(to: &bytes) }
     }
 }
 

@@ -35,10 +35,11 @@ extension Directory {
     private mutating func apply(_ change: DirectoryChange, at time: Timestamp) -> Bool {
         switch change {
         case .createUser(let row): return create(row, at: time)
-        case .updateUser(let change), .registerClient(let change):
-            return update(change, at: time)
+        case .updateUser(let change): return update(change, at: time)
+        case .registerClient(let change): return register(change, at: time)
         case .deleteUser(let id):
             userTable.remove(id)
+            mail.forget(id)
             sessionTable.removeAll { $0.user == id }
         case .createSession(let row): return create(row, at: time)
         case .deleteSession(let id): sessionTable.remove(id)
@@ -59,6 +60,7 @@ extension Directory {
             Self.set(name, isWithdrawn: !isDeployed, in: &withdrawnServices)
         case .deployRoute(let name, let isDeployed):
             Self.set(name, isWithdrawn: !isDeployed, in: &withdrawnRoutes)
+        case .mail(let change): return mail.apply(change, at: time)
         }
         return true
     }
@@ -90,6 +92,14 @@ extension Directory {
         }
         // Whoever knew the old one is not to stay.
         if change.password != nil { sessionTable.removeAll { $0.user == change.id } }
+        return true
+    }
+
+    private mutating func register(_ change: UserChange, at time: Timestamp) -> Bool {
+        guard update(change, at: time) else { return false }
+        if mail.rules.welcomes, let user = user(change.id) {
+            mail.owe(MailOrder(recipient: user.email, subject: .welcome(user.id)), at: time)
+        }
         return true
     }
 

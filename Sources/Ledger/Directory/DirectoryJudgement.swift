@@ -25,6 +25,9 @@ package enum DirectoryObjection: UInt8, CaseIterable, Error, Sendable {
     /// What is needed to deploy it again cannot be withdrawn.
     case needed = 13
     case expired = 14
+    case unknownNotification = 15
+    /// The rules of mail cannot be read.
+    case malformed = 16
 }
 
 extension Directory {
@@ -120,6 +123,11 @@ extension Directory {
             guard isDeployed || !(name.hasPrefix("services/") || name.hasPrefix("routes/")) else {
                 throw .needed
             }
+        case .mail(.rules(let source)):
+            guard (try? MailRules(source)) != nil else { throw .malformed }
+        case .mail(.read(let id)):
+            guard mail.notification(id) != nil else { throw .unknownNotification }
+        case .mail: throw .permission
         default: preconditionFailure("\(change) is judged elsewhere")
         }
     }
@@ -189,6 +197,8 @@ extension DirectoryChange {
         case .deleteRole: ("roles", "delete")
         case .deployService(_, let isDeployed): ("services", isDeployed ? "deploy" : "withdraw")
         case .deployRoute(_, let isDeployed): ("routes", isDeployed ? "deploy" : "withdraw")
+        case .mail(.read): ("notifications", "read")
+        case .mail: ("alerts", "update")
         }
     }
 }

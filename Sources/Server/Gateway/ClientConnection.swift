@@ -30,7 +30,16 @@ final class ClientConnection {
     var exchange = Exchange.none
     /// Names the current exchange; an answer to an earlier one is dropped.
     var exchangeNumber: UInt32 = 0
-    var requestID = ""
+    /// Of the request that is there, or comes next.
+    var requestID: String { http.requestID }
+    /// Whom the current request is counted against.
+    var source: RequestSource
+    /// The other end.
+    let peer: ClientAddress
+    /// The current request's line of the access log; nil without a log, and once it is written.
+    var access: AccessRecord?
+    /// What it held when that was counted last.
+    var heldBytes = 0
     var admittedAt = Instant.zero
     /// Bytes of a bulk body that the connection holds or will hold.
     var bulkBytes = 0
@@ -40,6 +49,11 @@ final class ClientConnection {
     private var hasEndedOutput = false
 
     init(socket: consuming StreamSocket, slot: Int, token: UInt64, now: Instant) {
+        // Without a name it is an end inside this machine.
+        peer =
+            (try? socket.peerName()).flatMap { ClientAddress(endpoint: $0) }
+            ?? RequestSource.local.address
+        source = RequestSource(address: peer, isForwarded: false)
         self.socket = socket
         self.slot = slot
         self.token = token

@@ -12,13 +12,19 @@ extension GatewayServer {
     /// Handles what the connection has whole, until it needs bytes or an answer.
     func drive(_ connection: ClientConnection, now: Instant) {
         while !connection.isClosed {
+            if connection.http.requestID.isEmpty {
+                connection.http.requestID = core.nextRequestID()
+            }
+            let requestID = connection.requestID
             switch connection.http.advance(now: now.nanoseconds) {
             case .needsBytes, .closed: return
             case .head:
-                admitBody(connection, now: now)
+                if beginRequest(connection, now: now) { admitBody(connection, now: now) }
             case .bodyTooLarge: handle(connection, isOversized: true, now: now)
             case .request: handle(connection, isOversized: false, now: now)
-            case .malformed: metrics.malformedRequests += 1
+            case .malformed(let defect):
+                metrics.malformedRequests += 1
+                noteMalformed(connection, requestID, status: defect.status, now: now)
             }
         }
     }
@@ -37,7 +43,6 @@ extension GatewayServer {
                     .notReady, "Too many bulk requests are being read. Send it again.")
             }
             if let refusal {
-                connection.requestID = core.nextRequestID()
                 return respond(
                     core.refuse(refusal, on: .native, requestID: connection.requestID),
                     on: connection, now: now)
@@ -55,7 +60,7 @@ extension GatewayServer {
     }
 
     private func handle(_ connection: ClientConnection, isOversized: Bool, now: Instant) {
-        connection.requestID = core.nextRequestID()
+        connection.access?.requestBytes = connection.http.body.count
         connection.admittedAt = now
         admit(connection, isOversized: isOversized, now: now)
     }
@@ -64,8 +69,10 @@ extension GatewayServer {
         let bytes = connection.http.bytes
         let (admission, route) = core.admit(
             connection.http.head, body: connection.http.body, isOversized: isOversized,
-            in: bytes.span, requestID: connection.requestID, at: moment(now),
+            in: bytes.span, requestID: connection.requestID, from: connection.source,
+            at: moment(now),
             entropy: { RandomBytes.make(count: Entropy.byteCount) })
+        connection.access?.credential = core.credentialID
         let needsDirectory =
             route.map { $0.needsToken || $0.surface == .compatible } ?? false
         if core.directory == nil, needsDirectory {
@@ -195,6 +202,9 @@ extension GatewayServer {
         connection.http.respond(
             status: answer.status, contentType: answer.contentType, extraHeaders: answer.headers,
             body: answer.body.span, now: now.nanoseconds)
+        connection.access?.status = answer.status
+        connection.access?.answerBytes = answer.body.count
+        writeAccess(connection, isWhole: true, now: now)
         queue(connection)
     }
 
@@ -224,7 +234,7 @@ extension GatewayServer {
         for delivery in deliveries { deliver(delivery, now: now) }
     }
 
-    private func connection(_ exchange: ExchangeID) -> ClientConnection? {
+    func connection(_ exchange: ExchangeID) -> ClientConnection? {
         let slot = Int(UInt32(truncatingIfNeeded: exchange.value))
         guard slot < slots.count, let connection = slots[slot],
             connection.exchangeID == exchange
@@ -252,6 +262,7 @@ extension GatewayServer {
             guard let connection = connection(exchange),
                 case .command(let command) = connection.exchange
             else { return }
+            if awaitsMail(outcome, command, connection, now: now) { return }
             respond(
                 core.answer(outcome, command, requestID: connection.requestID), on: connection,
                 now: now)
@@ -282,13 +293,20 @@ extension GatewayServer {
         }
     }
 
-    private func deliver(
-        _ receipt: Receipt, item: Int, _ connection: ClientConnection, now: Instant
+    /// `isMailLate`: nil until mail that the event may owe was looked for.
+    func deliver(
+        _ receipt: Receipt, item: Int, _ connection: ClientConnection,
+        isMailLate: Bool? = nil, now: Instant
     ) {
+        if isMailLate == nil {
+            if case .event = connection.exchange {
+                metrics.appended(after: now.nanoseconds(since: connection.admittedAt))
+            }
+            if awaitsMail(receipt, item: item, connection, now: now) { return }
+        }
         switch connection.exchange {
-        case .event(let event):
-            metrics.appended(
-                after: now.nanoseconds(since: connection.admittedAt))
+        case .event(var event):
+            event.isMailLate = isMailLate ?? false
             respond(
                 core.answer(receipt, event, requestID: connection.requestID), on: connection,
                 now: now)
@@ -297,7 +315,8 @@ extension GatewayServer {
             connection.exchange = .none
             if case .waiting(let uniqueID) = bulk.lines[item] {
                 var line: [UInt8] = []
-                core.appendLine(receipt, uniqueID: uniqueID, to: &line)
+                core.appendLine(
+                    receipt, uniqueID: uniqueID, isMailLate: isMailLate ?? false, to: &line)
                 bulk.finish(item, line)
             }
             connection.exchange = .bulk(bulk)
@@ -368,7 +387,7 @@ extension GatewayServer {
         for link in links { addresses[link.peer] = link.address }
         ClusterStatus.append(
             cluster.nodes, addresses: addresses, clusterID: configuration.clusterID,
-            version: configuration.version, to: &body)
+            version: configuration.version, mail: core.directory?.mail, to: &body)
         return Answer(status: 200, contentType: "application/json; charset=utf-8", body: body)
     }
 
@@ -398,9 +417,12 @@ extension GatewayServer {
         var body: [UInt8] = []
         metrics.append(
             nodes: cluster.nodes, leader: cluster.leader, resent: cluster.resentCount,
+            limited: core.rateRefusals, droppedLines: accessLog?.droppedLines ?? 0,
             residentBytes: Process.residentBytes,
             processorNanoseconds: Process.processorNanoseconds, version: configuration.version,
             to: &body)
+        mail.metrics.append(
+            core.directory?.mail, isDelivering: mail.desk.isDelivering(at: Self.now), to: &body)
         return Answer(
             status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: body)
     }

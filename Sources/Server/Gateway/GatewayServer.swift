@@ -21,6 +21,10 @@ package struct GatewayConfiguration: Sendable {
     package var security = PeerSecurity.plain
     /// HTTPS; nil for plain HTTP.
     package var web: TLSContext?
+    /// How it hands mail over; nil where it leaves that to others.
+    package var mail: MailDelivery?
+    /// Where each answered request leaves a line; nil for nowhere.
+    package var accessLog: AccessLog?
 
     package init(listen: String, clusterID: Identifier, members: [Member], version: String) {
         self.listen = listen
@@ -35,6 +39,7 @@ package final class GatewayServer {
     /// What other threads say.
     enum Message: Sendable {
         case hashed(PasswordThreads.Result)
+        case mailed(MailThreads.Result)
         case stop
         /// For connections to come; those that are there go on.
         case renew(TLSContext)
@@ -60,10 +65,12 @@ package final class GatewayServer {
     let handshake: Handshake
     let inbox: Mailbox<Message>
     let passwords: PasswordThreads
+    let accessLog: AccessLog?
     /// Passwords that are hashed or wait for it.
     var passwordsAtWork = 0
     /// For connections to come; nil for plain HTTP.
     private var web: TLSContext?
+    var mail: MailPost
     var core: GatewayCore
     var cluster: ClusterClient
     var metrics = GatewayMetrics()
@@ -87,6 +94,8 @@ package final class GatewayServer {
     var earlyVersion: UInt64?
     /// Bulk requests that wait until the cluster's client has room.
     var stalledBulks: [ClientConnection] = []
+    /// Bytes that connections hold, those with bulk bodies apart.
+    var heldBytes = 0
     /// Bytes of bulk bodies over all connections.
     var bulkBytes = 0
     private var nextSweep = Instant.zero
@@ -96,11 +105,15 @@ package final class GatewayServer {
     package init(_ configuration: GatewayConfiguration) throws {
         self.configuration = configuration
         web = configuration.web
+        accessLog = configuration.accessLog
         poller = try Poller()
         listener = try Listener(configuration.listen)
         let inbox = try Mailbox<Message>()
         self.inbox = inbox
         passwords = try PasswordThreads { inbox.put(.hashed($0)) }
+        mail = try MailPost(configuration.mail, clusterID: configuration.clusterID) {
+            inbox.put(.mailed($0))
+        }
         handshake = Handshake(
             role: .gateway, clusterID: configuration.clusterID, node: nil,
             incarnation: Identifier(high: 0, low: 0))
@@ -150,7 +163,7 @@ package final class GatewayServer {
             for event in ready {
                 switch event.token {
                 case Self.listenToken: acceptAll(now: now)
-                case Self.inboxToken: if takeMessages(now: now) { return passwords.stop() }
+                case Self.inboxToken: if takeMessages(now: now) { return stop(now: now) }
                 case ..<Self.firstClientToken: takeLink(event, now: now)
                 default: takeClient(event, now: now)
                 }
@@ -161,6 +174,7 @@ package final class GatewayServer {
             cluster.endTurn(now: now)
             resumeEarly(now: now)
             deliverAll(now: now)
+            advanceMail(now: now)
             resumeBulks(now: now)
             cluster.report(core.takeUses(now: now))
             cluster.endTurn(now: now)
@@ -168,6 +182,14 @@ package final class GatewayServer {
             flushQueued(now: now)
             if now >= nextSweep { sweep(now: now) }
         }
+    }
+
+    private func stop(now: Instant) {
+        cluster.report(mail.desk.leave(at: now))
+        sendFrames(now: now)
+        passwords.stop()
+        accessLog?.stop()
+        mail.stop()
     }
 
     private func timeout() -> UInt64 {
@@ -179,6 +201,7 @@ package final class GatewayServer {
         }
         if canResume, cluster.hasRoom { return 0 }
         if let waiting = cluster.nextDeadline() { deadline = min(deadline, waiting) }
+        if let waiting = mail.desk.deadline { deadline = min(deadline, waiting) }
         for link in links {
             if case .waiting(let until) = link.state { deadline = min(deadline, until) }
         }
@@ -192,6 +215,7 @@ package final class GatewayServer {
         for message in messages {
             switch message {
             case .hashed(let result): resume(result, now: now)
+            case .mailed(let result): note(result)
             case .renew(let context):
                 web = context
                 log.write(.info, "has another certificate", [])
@@ -204,7 +228,7 @@ package final class GatewayServer {
     // MARK: Clients
 
     private func acceptAll(now: Instant) {
-        while true {
+        for _ in 0..<GatewayLimits.acceptsPerTurn {
             do {
                 guard let socket = try listener.socket.accept() else { return }
                 if let web {
@@ -220,9 +244,8 @@ package final class GatewayServer {
     }
 
     private func take(_ socket: consuming StreamSocket, now: Instant) throws(SystemError) {
-        if metrics.connections >= Self.connectionLimit { closeLongestIdle(now: now) }
-        // All of them are busy: this one is closed by being let go of.
-        guard metrics.connections < Self.connectionLimit else { return }
+        // When all are owed an answer, this one is closed by being let go of.
+        guard metrics.connections < Self.connectionLimit || makeRoom(now: now) else { return }
         let slot = freeSlots.last ?? slots.count
         let token = nextClientToken
         nextClientToken += 1
@@ -233,15 +256,6 @@ package final class GatewayServer {
         slotOfToken[token] = slot
         metrics.connections += 1
         metrics.acceptedConnections += 1
-    }
-
-    private func closeLongestIdle(now: Instant) {
-        var idle: ClientConnection?
-        for case let connection? in slots where connection.http.isIdle {
-            let deadline = connection.http.deadline() ?? .max
-            if deadline < idle?.http.deadline() ?? .max { idle = connection }
-        }
-        if let idle { close(idle) }
     }
 
     private func takeUnread(now: Instant) {
@@ -261,7 +275,7 @@ package final class GatewayServer {
             drive(connection, now: now)
         }
         // Both directions are over: nothing can be delivered any more.
-        if event.isHangUp { return close(connection) }
+        if event.isHangUp { return close(connection, now: now) }
         queue(connection)
     }
 
@@ -281,14 +295,14 @@ package final class GatewayServer {
                     // Who follows without end and has closed is gone; others may be waiting for
                     // the answer to what they sent.
                     if case .replay(let replay) = connection.exchange, replay.follow {
-                        close(connection)
+                        close(connection, now: now)
                         return false
                     }
                     connection.http.receiveEnd()
                     return true
                 }
             } catch {
-                close(connection)
+                close(connection, now: now)
                 return false
             }
         }
@@ -310,9 +324,11 @@ package final class GatewayServer {
             guard !connection.isClosed else { continue }
             let isOpen = (try? connection.flush(poller, now: now)) ?? false
             guard isOpen else {
-                close(connection)
+                close(connection, now: now)
                 continue
             }
+            countHeld(connection, now: now)
+            guard !connection.isClosed else { continue }
             afterFlush(connection, now: now)
             if connection.http.wantsBytes, connection.socket.hasPending {
                 unread.append(connection)
@@ -321,9 +337,12 @@ package final class GatewayServer {
         queued.removeAll(keepingCapacity: true)
     }
 
-    func close(_ connection: ClientConnection) {
+    func close(_ connection: ClientConnection, now: Instant) {
         guard !connection.isClosed else { return }
         connection.isClosed = true
+        writeAccess(connection, isWhole: false, now: now)
+        heldBytes -= connection.heldBytes
+        connection.heldBytes = 0
         cluster.abandon(connection.exchangeID)
         releaseBulk(connection)
         connection.exchange = .none
@@ -342,7 +361,12 @@ package final class GatewayServer {
             guard let deadline = connection.http.deadline(), deadline <= now.nanoseconds else {
                 continue
             }
-            if connection.http.expire(now: now.nanoseconds) != .none { queue(connection) }
+            let requestID = connection.requestID
+            let expiry = connection.http.expire(now: now.nanoseconds)
+            if expiry == .requestTimeout {
+                noteMalformed(connection, requestID, status: 408, now: now)
+            }
+            if expiry != .none { queue(connection) }
         }
         flushQueued(now: now)
     }

@@ -8,6 +8,28 @@ import Records
 // Answers that come in pieces: bulk appends and replays.
 
 extension GatewayServer {
+    // MARK: Both
+
+    private func beginStream(
+        _ connection: ClientConnection, _ headers: [(StaticString, String)] = [], now: Instant
+    ) {
+        metrics.answered(status: 200)
+        connection.access?.status = 200
+        connection.http.beginStream(
+            status: 200, contentType: "application/x-ndjson", extraHeaders: headers,
+            now: now.nanoseconds)
+    }
+
+    private func writeChunk(_ chunk: [UInt8], _ connection: ClientConnection, now: Instant) {
+        connection.access?.answerBytes += chunk.count
+        connection.http.writeChunk(chunk.span, now: now.nanoseconds)
+    }
+
+    private func endStream(_ connection: ClientConnection, now: Instant) {
+        connection.http.endStream(now: now.nanoseconds)
+        writeAccess(connection, isWhole: true, now: now)
+    }
+
     // MARK: Bulk
 
     func beginBulk(_ credential: Credential, _ connection: ClientConnection, now: Instant) {
@@ -35,9 +57,7 @@ extension GatewayServer {
             connection.exchange = .none
             if !bulk.hasBegun {
                 bulk.hasBegun = true
-                metrics.answered(status: 200)
-                connection.http.beginStream(
-                    status: 200, contentType: "application/x-ndjson", now: now.nanoseconds)
+                beginStream(connection, now: now)
             }
             write(bulk.lines, connection, now: now)
             bulk.lines.removeAll(keepingCapacity: true)
@@ -51,7 +71,7 @@ extension GatewayServer {
             hasSubmitted = true
             let isOver = submitWindow(&bulk, connection, now: now)
             if isOver, bulk.lines.isEmpty {
-                connection.http.endStream(now: now.nanoseconds)
+                endStream(connection, now: now)
                 releaseBulk(connection)
                 queue(connection)
                 return drive(connection, now: now)
@@ -80,7 +100,7 @@ extension GatewayServer {
     ) {
         var chunk: [UInt8] = []
         for case .done(let line) in lines { chunk.append(contentsOf: line) }
-        connection.http.writeChunk(chunk.span, now: now.nanoseconds)
+        writeChunk(chunk, connection, now: now)
     }
 
     /// Reads and submits events up to a window's bound. True when the body is at its end.
@@ -160,14 +180,12 @@ extension GatewayServer {
                 return failReplay(connection, refusal, now: now)
             }
             replay.hasBegun = true
-            metrics.answered(status: 200)
-            connection.http.beginStream(
-                status: 200, contentType: "application/x-ndjson",
-                extraHeaders: core.staleHeaders(head, isStale: replay.stale), now: now.nanoseconds)
+            beginStream(
+                connection, core.staleHeaders(head, isStale: replay.stale), now: now)
             if !replay.follow { replay.page.until = min(replay.page.until ?? head.end, head.end) }
         }
         metrics.replayedBytes += UInt64(rows.count)
-        connection.http.writeChunk(rows.span, now: now.nanoseconds)
+        writeChunk(rows, connection, now: now)
         replay.page.from = head.next
         replay.known = max(replay.known, head.end)
         replay.page.waits = replay.follow && head.next >= head.end
@@ -175,7 +193,7 @@ extension GatewayServer {
         queue(connection)
         if let until = replay.page.until, head.next >= until {
             connection.exchange = .none
-            connection.http.endStream(now: now.nanoseconds)
+            endStream(connection, now: now)
             drive(connection, now: now)
         } else {
             afterFlush(connection, now: now)
@@ -207,6 +225,7 @@ extension GatewayServer {
         } else {
             connection.exchange = .none
             connection.http.abortStream(now: now.nanoseconds)
+            writeAccess(connection, isWhole: false, now: now)
             queue(connection)
         }
     }

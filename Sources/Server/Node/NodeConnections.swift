@@ -133,6 +133,7 @@ extension NodeServer {
                 try ClusterCommand(payload, bytes), from: client, now: now, wall: Self.wall,
                 into: &outcome)
         case .sessionUses: replica.noteUses(try SessionUsesFrame.uses(payload, bytes))
+        case .mailReports: replica.noteMail(try MailReportsFrame.reports(payload, bytes))
         case .fetch: replica.fetch(try Fetch(payload, bytes), from: client, into: &outcome)
         default: throw FrameDefect.kind(kind.rawValue)
         }

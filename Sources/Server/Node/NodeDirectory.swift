@@ -40,7 +40,8 @@ package enum NodeDirectory {
         let lock = try SmallFile.lock(path + "/lock")
         let disk = try DirectoryDisk(path: path)
         let identity = DiskIdentity(
-            clusterID: genesis.clusterID, nodeID: node, incarnation: incarnation)
+            clusterID: genesis.clusterID, nodeID: node, incarnation: incarnation,
+            isJoining: joining)
         if try disk.byteCount(of: FileName.identity) == nil {
             try LogDirectory.initialize(disk: disk, identity: identity)
         }

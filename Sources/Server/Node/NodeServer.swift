@@ -334,9 +334,12 @@ package final class NodeServer {
             log.write(.warning, "cut uncommitted entries", [("from", "\(index)")])
         case .archived(let index):
             log.write(.info, "archived a segment", [("through", "\(index)")])
-        case .fetched(let file, let byteCount):
-            log.write(
-                .info, "fetched from peers", [("file", file), ("bytes", "\(byteCount)")])
+        case .fetched(let file, let byteCount, let takeover):
+            var fields = [("file", file), ("bytes", "\(byteCount)")]
+            if let takeover {
+                fields.append(("takeover", "\(takeover.fetchedBytes)/\(takeover.totalBytes)"))
+            }
+            log.write(.info, "fetched from peers", fields)
         case .damaged(let file):
             log.write(
                 .warning, "a file of the archive is damaged: asks its peers for it",

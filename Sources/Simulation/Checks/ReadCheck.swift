@@ -36,7 +36,7 @@ struct ReadCheck {
                 try check(event: uniqueID, head, rows, acknowledged)
             case .page(let from, let consistency):
                 try check(page: from, consistency, head, rows, acknowledged)
-            case .append, .command, .transfer:
+            case .append, .command, .transfer, .members:
                 throw Violation("a write is answered with rows")
             }
         }

@@ -34,6 +34,7 @@ package struct History {
         case page(from: Sequence, Query.Consistency)
         case command(DirectoryCommand)
         case transfer(NodeID)
+        case members(MemberChange)
     }
 
     enum Answer {

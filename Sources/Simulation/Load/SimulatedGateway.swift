@@ -30,11 +30,38 @@ final class SimulatedGateway {
     /// Operations that wait, by place in the history.
     var waiting: [Int] = []
 
-    init(place: Int, nodes: [NodeID], deadline: UInt64) {
+    /// The leader's term and the entry that set the members, of those that it follows.
+    private var membersAsOf = (term: Term.zero, entry: LogIndex.zero)
+
+    init(place: Int, nodeCount: Int, members: [NodeID], deadline: UInt64) {
         self.place = place
-        client = ClusterClient(nodes: nodes, deadlineNanoseconds: deadline)
-        links = nodes.map { _ in .closed }
-        lastArrival = nodes.map { _ in (.zero, .zero) }
+        client = ClusterClient(nodes: members, deadlineNanoseconds: deadline)
+        links = (0..<nodeCount).map { _ in .closed }
+        lastArrival = links.map { _ in (.zero, .zero) }
+    }
+
+    /// Another process of it, that is told `members`.
+    func restart(members: [NodeID], deadline: UInt64) {
+        life += 1
+        client = ClusterClient(nodes: members, deadlineNanoseconds: deadline)
+        membersAsOf = (.zero, .zero)
+        nextTurn = nil
+    }
+
+    /// Follows the members that a leader names, as the product's gateway does. Links to all nodes are
+    /// kept open here; those to other nodes say nothing.
+    private func follow(_ status: NodeStatus) {
+        let asOf = (term: status.term, entry: status.membersIndex)
+        guard status.serves, asOf > membersAsOf else { return }
+        let isNew = asOf.entry != membersAsOf.entry
+        membersAsOf = asOf
+        guard isNew else { return }
+        let known = client.nodes.map(\.id)
+        client.follow(status.members.map(\.id))
+        for id in client.nodes.map(\.id) where !known.contains(id) {
+            let place = Int(id.value) - 1
+            if links.indices.contains(place), case .open = links[place] { client.opened(id) }
+        }
     }
 
     func isOpen(_ link: GatewayLink) -> Bool {
@@ -49,7 +76,10 @@ final class SimulatedGateway {
         let span = bytes.span
         while let (kind, payload) = try frames.next() {
             switch kind {
-            case .status: client.heard(try NodeStatus(payload, span))
+            case .status:
+                let status = try NodeStatus(payload, span)
+                client.heard(status)
+                follow(status)
             case .receipts: try client.receipts(payload, span, from: node)
             case .rows: try client.rows(payload, span, from: node)
             case .commandAnswer: try client.commandAnswer(payload, span, from: node)

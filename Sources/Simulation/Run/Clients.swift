@@ -102,6 +102,9 @@ extension Simulation {
         case .transfer(let node):
             gateway.client.request(
                 .transfer(to: node), author: administrator, exchange: exchange, now: now)
+        case .members(let change):
+            gateway.client.request(
+                .change(change), author: administrator, exchange: exchange, now: now)
         }
         planTurn(gateway, at: later(20_000))
     }
@@ -130,6 +133,7 @@ extension Simulation {
         let request = history.operations[operation].request
         note("operation \(operation) ends: \(Self.describe(answer))")
         remember(request, answer)
+        if operation == memberOperator.operation { takeMembersAnswer(request, answer) }
         guard let client = owners[operation] else { return }
         workload.clients[client].operation = nil
         if isOpen(answer), workload.clients[client].attempts < 20,

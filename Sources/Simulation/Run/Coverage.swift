@@ -15,7 +15,7 @@ package enum CoverageCase: String, CaseIterable, Sendable {
     case segmentLost, segmentMended, archivesRotOnTwoNodes, placesRot, indexRots, indexRebuilt
     case stateRots, manifestCopyRots, voteCopyRots, persistRecordRots, damageFoundByRead
     case damageFoundByScrub, readAnsweredDamaged, fetchedWrong
-    case diskLow, diskRoomAgain, diskStalled, diskRolledBack, diskWiped
+    case writeMisdirected, diskLow, diskRoomAgain, diskStalled, diskRolledBack, diskWiped
 
     // Takeovers.
     case installBegun, installSwapped, installCutInRenames, outputsTakenOver
@@ -27,6 +27,14 @@ package enum CoverageCase: String, CaseIterable, Sendable {
     case eventErased, compactedThenErased, duplicateOfCompacted, lateRetryOfErased
     case compactedRowRead, erasedRowRead, holdKeptEvent, eraseRefusedByHold
 
+    // Members.
+    case memberAdded, learnerPromoted, learnerRemoved, voterRemoved, formerLeaderRemoved
+    case votersGrowToTwo, votersGrowToThree, votersGrowToFour, votersGrowToFive, votersGrowToSix
+    case votersGrowToSeven, votersShrinkToOne, memberChangeUndone, learnerInstalls
+    case promotionRefusedForLag, ghostNotPromoted, changeRefusedForQuorum
+    case diskWipedInTheMix, wipedDiskJoins, wipedDiskVotes, strangerRefused, otherDiskRefused
+    case rollbackNoticed
+
     // Clients.
     case duplicateAnswered, conflictAnswered, tokenRefused, answerUnknown, gatewayRestarted
     case staleRead
@@ -36,7 +44,8 @@ package enum CoverageCase: String, CaseIterable, Sendable {
 
     private static let rare: [CoverageCase] = [
         .operatorRestoresSegment, .fetchedWrong, .compactionDoneSeenByInstall,
-        .readAnsweredDamaged,
+        .readAnsweredDamaged, .changeRefusedForQuorum, .otherDiskRefused, .wipedDiskJoins,
+        .wipedDiskVotes,
     ]
 
     package var index: Int { Self.allCases.firstIndex(of: self) ?? 0 }

@@ -25,7 +25,9 @@ extension Simulation {
         case .transferAbandoned: statistics.cover(.transferAbandoned)
         case .truncated: statistics.cover(.tailTruncated)
         case .archived: statistics.cover(.sealedSegmentArchived)
-        case .needsInstall: statistics.cover(.installBegun)
+        case .needsInstall:
+            statistics.cover(.installBegun)
+            if members.learners.contains(node.id) { statistics.cover(.learnerInstalls) }
         case .compactionFailed(_, let reason):
             statistics.cover(reason.contains("clocks") ? .compactionWithheld : .compactionFailed)
         case .compactionAbandoned: statistics.cover(.compactionAbandoned)
@@ -116,6 +118,7 @@ extension Simulation {
         statistics.erasureCount = retention.erased.count
         for situation in retention.reached { statistics.cover(situation) }
         statistics.cover(.compactionDone, times: retention.doneCount)
+        statistics.cover(.memberChangeUndone, times: members.undoneCount)
         statistics.cover(.eventCompacted, times: retention.compacted.count)
         for (sequence, row) in log.rows.enumerated()
         where !row.isAdministration && retention.erased[row.uniqueID] != nil {

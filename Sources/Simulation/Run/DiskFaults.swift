@@ -11,12 +11,14 @@ import SegmentLog
 extension Simulation {
     /// Damages one archived segment of the node, while its process runs or not.
     func rotArchive(_ node: SimulatedNode) {
-        guard options.nodeCount > 1, !node.isRotten, node.aside == nil,
+        guard isMember(node), !node.isRotten, node.aside == nil,
             let archive = archive(on: node), !archive.segments.isEmpty
         else { return }
         let segment = random.pick(archive.segments)
         guard SegmentCheck.isGood(segment, on: node.disk) else { return }
-        let others = nodes.filter { $0 !== node && holdsGood(segment, $0) }
+        let others = nodes.filter { other in
+            other !== node && mayHelp(other) && holdsGood(segment, other)
+        }
         guard others.count >= options.goodCopies else { return }
         damage(segment, of: node)
         node.rottenSegments.append(segment)
@@ -25,6 +27,11 @@ extension Simulation {
         if nodes.count(where: { !$0.rottenSegments.isEmpty }) > 1 {
             statistics.cover(.archivesRotOnTwoNodes)
         }
+    }
+
+    /// Whether what is on the node's disk stays within the cluster's reach.
+    private func mayHelp(_ node: SimulatedNode) -> Bool {
+        members.hasMemberForCertain(node.id) && memberOperator.removing != node.id
     }
 
     private func damage(_ segment: SegmentDescriptor, of node: SimulatedNode) {
@@ -57,7 +64,9 @@ extension Simulation {
 
     /// Damages a file that is kept twice, or that can be made again.
     func rotAside(_ node: SimulatedNode) {
-        guard !node.isRotten, node.aside == nil, node.rottenSegments.isEmpty else { return }
+        guard isMember(node), !node.isWiped, !node.isRotten, node.aside == nil,
+            node.rottenSegments.isEmpty
+        else { return }
         let disk = node.disk
         switch random.below(6) {
         case 0: rot(anyOf: disk.names.filter { $0.hasSuffix(".places") }, of: node, .placesRot)
@@ -142,6 +151,8 @@ extension Simulation {
     /// Forgets the damage that is mended, or that nobody names any more.
     func lookAtDamage(of node: SimulatedNode) {
         guard !node.rottenSegments.isEmpty else { return }
+        // Nobody helps a node that was removed.
+        guard isMember(node) else { return node.rottenSegments = [] }
         guard let archive = archive(on: node) else { return }
         node.rottenSegments.removeAll { segment in
             guard archive.names(segment) else { return true }
@@ -174,6 +185,8 @@ extension Simulation {
     func restoreTail(of node: SimulatedNode) {
         for (name, bit) in node.flippedBits { node.disk.flipBit(bit, of: name) }
         node.flippedBits = []
+        for (name, bytes) in node.goodFiles { node.disk.replace(name, with: bytes) }
+        node.goodFiles = []
         statistics.cover(.operatorRestoresTail)
     }
 

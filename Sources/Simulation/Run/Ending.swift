@@ -19,6 +19,7 @@ extension Simulation {
         if healMajority() { try demandService("a majority") }
         healAll()
         try demandService("all nodes")
+        try demandMembers()
         try demandMended()
         try demandRetention()
         try checkEnd()
@@ -42,7 +43,12 @@ extension Simulation {
     /// False when the damage that is left takes more nodes than may rest.
     private func healMajority() -> Bool {
         heal()
-        var order = Array(nodes.indices)
+        // A change that may come yet would need another majority.
+        guard membersRest, now.nanoseconds(since: memberOperator.answeredAt) > changePatience else {
+            return false
+        }
+        var order = nodes.indices.filter { members.voters.contains(nodes[$0].id) }
+        let voterCount = order.count
         for place in order.indices.reversed() {
             order.swapAt(place, random.below(place + 1))
         }
@@ -50,10 +56,8 @@ extension Simulation {
         _ = hasDamage
         let damaged = order.filter { nodes[$0].isRotten || !nodes[$0].rottenSegments.isEmpty }
         order = order.filter { !damaged.contains($0) } + damaged
-        let majority = options.nodeCount / 2 + 1
-        guard options.nodeCount - damaged.count >= majority || options.nodeCount == 1 else {
-            return false
-        }
+        let majority = voterCount / 2 + 1
+        guard voterCount - damaged.count >= majority || voterCount == 1 else { return false }
         for place in order.dropFirst(majority) {
             resting[place] = true
             if random.chance(50) {
@@ -73,12 +77,17 @@ extension Simulation {
             resting[place] = false
             queue.insert(.start(node: place), at: now)
         }
+        // One that was away while all that it knew were removed is told where to begin.
+        for gateway in gateways
+        where !gateway.client.nodes.contains(where: { members.voters.contains($0.id) }) {
+            restart(gateway)
+        }
         note("healed: all nodes")
     }
 
     private var live: [SimulatedNode] {
         nodes.filter { node in
-            node.isRunning
+            node.isRunning && isMember(node)
                 && !(0..<options.nodeCount).contains { other in
                     other != node.place && !resting[other]
                         && network.isBlocked(from: node.place, to: other)
@@ -93,6 +102,15 @@ extension Simulation {
     private var patience: UInt64 {
         options.electionTimeout * 12 + options.network.longDelay + 4_000_000_000
     }
+
+    /// In this time a command about the members that was given up has been carried out, or never
+    /// will be.
+    private var changePatience: UInt64 {
+        options.electionTimeout * 2 + options.network.longDelay + 2_500_000_000
+    }
+
+    /// How long the operator may take for what is left to do, a replaced disk included.
+    var memberPatience: UInt64 { patience * 3 + options.requestDeadline * 4 }
 
     func demandService(_ who: String) throws {
         // Asking costs more than a step does.
@@ -161,9 +179,9 @@ extension Simulation {
         guard settled else { throw Violation("retention does not settle: \(unsettled)") }
     }
 
-    private var hasConverged: Bool {
+    var hasConverged: Bool {
         // One that opens its files anew is waited for.
-        guard nodes.allSatisfy({ $0.isRunning || resting[$0.place] }) else { return false }
+        guard nodes.filter(isExpected).allSatisfy({ $0.isRunning }) else { return false }
         let replicas = live.compactMap(\.replica)
         guard let first = replicas.first else { return false }
         return replicas.allSatisfy { replica in
@@ -176,11 +194,12 @@ extension Simulation {
     // MARK: The end
 
     func checkEnd() throws {
-        for node in nodes { try check(node) }
-        let logs = nodes.compactMap { node in
+        let expected = nodes.filter(isExpected)
+        for node in expected { try check(node) }
+        let logs = expected.compactMap { node in
             node.replica.map { (node: node.id, log: $0.catalogue, disk: node.disk) }
         }
-        guard logs.count == nodes.count(where: { !resting[$0.place] }) else {
+        guard logs.count == expected.count else {
             throw Violation("a node does not run")
         }
         try SegmentCheck.check(logs)
@@ -194,14 +213,17 @@ extension Simulation {
         try HistoryCheck.check(
             history, against: audit, mayMeetDamage: options.faults.contains(.archiveRot))
         try TransferCheck(history: history, leaders: checks.leaders).check()
+        try MemberCheck(history: history, members: members).check()
     }
 
     private func check(_ node: SimulatedNode) throws {
         guard let replica = node.replica else { return }
-        let first = nodes.lazy.compactMap(\.replica).first
+        let first = nodes.first(where: isExpected)?.replica
         guard replica.ledger.nextSequence == first?.ledger.nextSequence,
             replica.ledger.directory == first?.ledger.directory,
-            replica.ledger.answers == first?.ledger.answers
+            replica.ledger.answers == first?.ledger.answers,
+            replica.ledger.membership == first?.ledger.membership,
+            replica.ledger.membership.rows == members.rows
         else { throw Violation("node \(node.id) has another directory than others") }
     }
 

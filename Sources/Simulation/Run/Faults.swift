@@ -4,7 +4,7 @@ import Records
 // What goes wrong, drawn from the faults that the seed has.
 
 extension Simulation {
-    func injectFault() {
+    func injectFault() throws {
         guard isSafetyPhase else { return }
         queue.insert(
             .fault, at: later(1 + random.below(options.faultInterval * 2)))
@@ -34,6 +34,8 @@ extension Simulation {
         case .asideRot: rotAside(random.pick(nodes))
         case .room: fill(random.pick(nodes))
         case .transfer: begin(.transfer(random.pick(nodes).id), client: nil)
+        case .members: drawWantedVoters()
+        case .wipe: try wipe(random.pick(nodes))
         }
     }
 

@@ -89,7 +89,9 @@ extension Simulation {
 
     private func sendToNode(_ bytes: [UInt8], _ node: NodeID, from gateway: SimulatedGateway) {
         let place = Int(node.value) - 1
-        guard case .open(let link) = gateway.links[place], !isLost(link) else { return }
+        guard gateway.links.indices.contains(place), case .open(let link) = gateway.links[place],
+            !isLost(link)
+        else { return }
         let here = end(of: gateway.place)
         guard !network.isBlocked(from: here, to: place) else { return lose(link) }
         let time = max(
@@ -185,10 +187,7 @@ extension Simulation {
         statistics.cover(.gatewayRestarted)
         let waiting = gateway.waiting
         gateway.waiting = []
-        gateway.life += 1
-        gateway.client = ClusterClient(
-            nodes: nodes.map(\.id), deadlineNanoseconds: options.requestDeadline)
-        gateway.nextTurn = nil
+        gateway.restart(members: members.rows.map(\.id), deadline: options.requestDeadline)
         for place in gateway.links.indices {
             if case .open(let link) = gateway.links[place] {
                 gateway.links[place] = .closed

@@ -8,7 +8,8 @@ extension Simulation {
     func keepDisk() {
         guard options.lastFault == .rollback, !hasDamage else { return }
         let node = random.pick(nodes)
-        guard node.isRunning, !node.isRotten, node.aside == nil else { return }
+        guard members.voters.contains(node.id), node.isRunning, !node.isRotten, node.aside == nil
+        else { return }
         earlierDisk = (node.place, SimulatedDisk(copying: node.disk))
     }
 
@@ -23,7 +24,10 @@ extension Simulation {
     /// there again, and when it is gone, they serve and lose nothing. That the node catches up is not
     /// demanded: nobody notices yet, and its leader does not go back behind what it acknowledged.
     private func endWithRollback() throws {
-        guard let (place, earlier) = earlierDisk else { return }
+        guard let (place, earlier) = earlierDisk, members.voters.count > 2,
+            members.voters.contains(nodes[place].id)
+        else { return }
+        nodes[place].wasRolledBack = true
         statistics.cover(.diskRolledBack)
         statistics.diskFaultCount += 1
         note("the disk of node \(nodes[place].id) is an earlier one")
@@ -40,18 +44,14 @@ extension Simulation {
 
     /// A disk is empty: its node says so and stays down, and the others serve.
     private func endWithWipe() throws {
-        let node = random.pick(nodes)
+        let voters = members.voters
+        guard voters.count > 2, let node = node(random.pick(voters)) else { return }
         statistics.cover(.diskWiped)
         statistics.diskFaultCount += 1
         note("the disk of node \(node.id) is empty")
         crash(node, losingPower: false)
         node.disk.rollBack(to: SimulatedDisk())
-        let found = Result {
-            _ = try LogDirectory.recover(disk: node.disk, clusterID: cluster)
-        }
-        guard case .failure(RecoveryFailure.notInitialized) = found, node.disk.names.isEmpty else {
-            throw Violation("node \(node.id) does not refuse an empty disk: \(found)")
-        }
+        try demandRefusal(of: node)
         resting[node.place] = true
         try demandService("after a disk was lost")
     }

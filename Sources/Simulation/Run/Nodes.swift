@@ -17,7 +17,9 @@ extension Simulation {
     }
 
     func start(_ node: SimulatedNode) throws {
-        guard !node.isRunning, node.repair == nil, !resting[node.place] else { return }
+        guard !node.isRunning, node.repair == nil, !node.isWiped, !resting[node.place] else {
+            return
+        }
         if isSafetyPhase, options.faults.contains(.crashInRecovery), random.chance(20) {
             node.disk.plan(.crash, at: node.disk.operationCount + random.below(8))
         }
@@ -56,6 +58,7 @@ extension Simulation {
         }
         node.isRotten = false
         node.flippedBits = []
+        node.goodFiles = []
         node.repairingSince = .zero
         lookAside(of: node)
         if node.start.wasTorn { statistics.cover(.tornTailCut) }
@@ -131,18 +134,19 @@ extension Simulation {
         process.replica.consensus.checkInvariants()
     }
 
-    func takePeerFrame(_ from: Int, _ to: Int, _ bytes: [UInt8]) throws {
+    func takePeerFrame(_ from: Int, _ to: Int, life: Int, _ bytes: [UInt8]) throws {
         guard !network.isBlocked(from: from, to: to) else { return }
         let now = now
         let sender = nodes[from].id
         if nodes[to].repair != nil { return try takeRepairFrame(nodes[to], sender, bytes) }
+        guard let disk = try disk(of: nodes[from], life: life, heardBy: nodes[to]) else { return }
         try give(nodes[to]) { process in
             var frames = FrameBuffer()
             frames.payloadLimit = Frame.payloadBytes
             frames.bytes = bytes
             while let (kind, payload) = try frames.next() {
                 process.replica.receive(
-                    kind, payload, in: bytes.span, from: sender, now: now,
+                    kind, payload, in: bytes.span, from: sender, disk: disk, now: now,
                     into: &process.outcome)
             }
         }
@@ -224,6 +228,7 @@ extension Simulation {
         process.nextTurn = nil
         measure(&process, of: node)
         process.replica.endTurn(now: now, wall: wall(of: node), into: &process.outcome)
+        followMembers(&process, of: node)
         process.replica.consensus.checkInvariants()
         var outcome = ReplicaOutcome()
         swap(&outcome, &process.outcome)
@@ -254,6 +259,7 @@ extension Simulation {
             }
             if case .append(let bytes, let place) = task {
                 try checks.log.note(place.header, bytes, by: node.id)
+                try noteMembers(place.header)
             }
         }
         for event in outcome.events {
@@ -276,10 +282,19 @@ extension Simulation {
         guard let replica = node.replica, let checked = node.process?.checkedCommit else { return }
         let commit = replica.consensus.commitIndex
         guard commit > checked else { return }
+        let known = checks.commits.entries.count
         try checks.commits.note(
             from: checked, through: commit, log: replica.catalogue, term: replica.consensus.term,
             by: node.id)
         node.process?.checkedCommit = commit
+        try noteCommittedMembers(from: known, through: checks.commits.entries.count)
+    }
+
+    private func noteMembers(_ header: EntryHeader) throws {
+        guard header.kind == .membership,
+            let rows = try checks.log.original(at: header.position)?.membership()?.members
+        else { return }
+        members.append(rows, at: header.position)
     }
 
     private func carryOut(_ outcome: ReplicaOutcome, _ node: SimulatedNode) {
@@ -309,6 +324,8 @@ extension Simulation {
 
     /// Sends each frame by itself, so that each may be lost by itself.
     func send(_ bytes: [UInt8], from node: SimulatedNode, to peer: Int) {
+        // A mistyped address.
+        guard nodes.indices.contains(peer) else { return }
         var offset = 0
         while offset < bytes.count {
             let length = Int(bytes.span.littleEndian(UInt32.self, at: offset))
@@ -319,7 +336,7 @@ extension Simulation {
             guard admit(frame, from: node.place, to: peer) else { continue }
             for time in network.arrivals(from: node.place, to: peer, now: now) {
                 queue.insert(
-                    .peerFrame(from: node.place, to: peer, frame),
+                    .peerFrame(from: node.place, to: peer, life: node.life, frame),
                     at: time.advanced(byNanoseconds: hold(frame)))
             }
         }

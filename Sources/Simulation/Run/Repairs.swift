@@ -13,8 +13,9 @@ extension Simulation {
     /// Stops the node and flips bits in the end of its log. Never of two nodes at once: what both
     /// lack may have been acknowledged on no other.
     func rot(_ node: SimulatedNode) {
-        guard options.nodeCount > 1, !nodes.contains(where: \.isRotten), !hasDamage,
-            node.aside == nil
+        let voters = members.voters
+        guard voters.count > 1, voters.contains(node.id), membersRest, !hasDamage,
+            !nodes.contains(where: { $0.isRotten || $0.isWiped }), node.aside == nil
         else { return }
         crash(node, losingPower: random.chance(30))
         guard let found = try? LogDirectory.inspect(disk: node.disk), found.faulty == nil else {
@@ -22,9 +23,24 @@ extension Simulation {
         }
         let catalogue = found.catalogue
         var first = max(catalogue.archive.lastIndex.next, LogIndex(2))
+        // Who the voters are has to be readable (docs/ROADMAP.md).
+        var index = catalogue.lastIndex
+        while index >= first, catalogue.header(at: index)?.kind != .membership {
+            index = index.previous
+        }
+        first = max(first, index.next)
         guard first <= catalogue.lastIndex else { return }
         first = first.advanced(
             by: Int(random.below(catalogue.lastIndex.value - first.value + 1)))
+        if !random.chance(30) || !misdirectLastWrite(of: node, catalogue, from: first) {
+            flipBits(of: node, catalogue, from: first)
+        }
+        node.isRotten = true
+        statistics.diskFaultCount += 1
+        note("node \(node.id) rots from entry \(first) on")
+    }
+
+    private func flipBits(of node: SimulatedNode, _ catalogue: Catalogue, from first: LogIndex) {
         for _ in 0..<(1 + random.below(3)) {
             let index = first.advanced(
                 by: Int(random.below(catalogue.lastIndex.value - first.value + 1)))
@@ -34,9 +50,35 @@ extension Simulation {
             node.disk.flipBit(bit, of: place.file)
             node.flippedBits.append((place.file, bit))
         }
-        node.isRotten = true
-        statistics.diskFaultCount += 1
-        note("node \(node.id) rots from entry \(first) on")
+    }
+
+    /// The write of the last entry went to other sectors of the log, at or behind the entry `first`,
+    /// and was acknowledged: zeros are where it belongs, as before. False where there is no room for it.
+    private func misdirectLastWrite(
+        of node: SimulatedNode, _ catalogue: Catalogue, from first: LogIndex
+    ) -> Bool {
+        guard let source = catalogue.place(of: catalogue.lastIndex),
+            let victim = catalogue.place(of: first),
+            let written = node.disk.contents(of: source.file),
+            let hit = node.disk.contents(of: victim.file)
+        else { return false }
+        let size = SimulatedDisk.sectorSize
+        let sectors = source.offset / size..<(source.end - 1) / size + 1
+        let lowest = (victim.offset + size - 1) / size
+        let limit = victim.file == source.file ? sectors.lowerBound : hit.count / size
+        guard limit >= lowest + sectors.count else { return false }
+        let target = random.number(in: lowest...(limit - sectors.count))
+        node.goodFiles = [(source.file, written), (victim.file, hit)]
+        let end = min(sectors.upperBound * size, written.count)
+        node.disk.overwrite(
+            Array(written[sectors.lowerBound * size..<end]), of: victim.file, at: target * size)
+        node.disk.overwrite(
+            [UInt8](repeating: 0, count: source.byteCount), of: source.file, at: source.offset)
+        statistics.cover(.writeMisdirected)
+        note(
+            "node \(node.id): entry \(catalogue.lastIndex) went to \(victim.file), sector \(target)"
+        )
+        return true
     }
 
     func beginRepair(_ node: SimulatedNode) throws {
@@ -46,9 +88,11 @@ extension Simulation {
         }
         note("node \(node.id) repairs \(remains.tail)")
         node.life += 1
+        let known = try Replica.members(of: remains.recovered, ArchiveSource(disk: node.disk))
         if node.repairingSince == .zero { node.repairingSince = now }
         node.repair = TailRepair(
-            remains: remains, disk: node.disk, voters: nodes.map(\.id), seed: random.next())
+            remains: remains, disk: node.disk,
+            voters: known.filter { $0.role == .voter }.map(\.id), seed: random.next())
         if isSafetyPhase, options.faults.contains(.crashInRecovery), random.chance(20) {
             node.disk.plan(.crash, at: node.disk.operationCount + random.below(8))
         }

@@ -44,8 +44,8 @@ extension Simulation {
 
     /// Nothing is under way, on no node, and every archive is where the log says.
     var isRetentionSettled: Bool {
-        nodes.allSatisfy { node in
-            guard let process = node.process else { return resting[node.place] }
+        nodes.filter(isExpected).allSatisfy { node in
+            guard let process = node.process else { return false }
             let replica = process.replica
             let retention = replica.ledger.retention
             let archive = replica.catalogue.archive
@@ -74,7 +74,7 @@ extension Simulation {
     /// No file of any node holds an erased unique_id.
     func checkSecrets(_ log: LogAudit) throws(Violation) {
         guard !log.retention.erased.isEmpty else { return }
-        for node in nodes where !resting[node.place] {
+        for node in nodes where isExpected(node) {
             for name in node.disk.names {
                 if FetchedFiles.isName(name), node.replica?.mayHoldFetched ?? true { continue }
                 guard let bytes = node.disk.contents(of: name) else { continue }

@@ -15,7 +15,8 @@ package final class Simulation {
         case turn(node: Int)
         case written(node: Int, life: Int)
         case maintained(node: Int, life: Int)
-        case peerFrame(from: Int, to: Int, [UInt8])
+        /// `life`: which process of the sender.
+        case peerFrame(from: Int, to: Int, life: Int, [UInt8])
         case nodeFrame(GatewayLink, [UInt8])
         case read(node: Int, life: Int, ReadJob)
         case fetched(node: Int, life: Int, FetchJob)
@@ -31,6 +32,8 @@ package final class Simulation {
         case adversary(Int)
         /// There is room on a node's disk again.
         case room(node: Int)
+        /// The operator looks at the members.
+        case members
     }
 
     package let options: SimulationOptions
@@ -47,6 +50,7 @@ package final class Simulation {
     package internal(set) var statistics = SimulationStatistics()
     let replicaSettings: ReplicaSettings
     let cluster: Identifier
+    let genesis: Entry
     let administrator = TokenID(1)
     let hash = SHA256()
     var leaf = Leaf(hash: SHA256())
@@ -57,6 +61,10 @@ package final class Simulation {
     var earlierDisk: (place: Int, disk: SimulatedDisk)?
     /// Nodes that stay down until the end.
     var resting: [Bool]
+    var members: MemberRecords
+    var memberOperator: MemberOperator
+    /// Of each pair of nodes the connection that was accepted last: sender by receiver.
+    var greetings: [Greeting?]
     var nextLink: UInt64 = 1
     /// Links into which something was sent that did not arrive.
     var lostLinks: [GatewayLink] = []
@@ -82,6 +90,19 @@ package final class Simulation {
         diskDelay = options.diskDelay
         resting = [Bool](repeating: false, count: options.nodeCount)
         replicaSettings = try Self.settings(options)
+        let founders = (1...options.founderCount).map {
+            Member(id: NodeID(UInt32($0)), address: "node-\($0):7400")
+        }
+        members = MemberRecords(founders: founders)
+        memberOperator = MemberOperator(wanted: options.founderCount)
+        greetings = [Greeting?](repeating: nil, count: options.nodeCount * options.nodeCount)
+        let createdAt = Timestamp(microseconds: Self.wallAtStart)
+        let token = TokenRow(
+            id: administrator, kind: .administrator, application: "simulation", name: "root",
+            permissions: ["*"], secretDigest: [UInt8](repeating: 7, count: 32),
+            createdAt: createdAt)
+        genesis = Genesis(clusterID: cluster, members: founders, administrator: token)
+            .entry(createdAt: createdAt)
         self.random = random
         try found()
     }
@@ -112,24 +133,19 @@ package final class Simulation {
     }
 
     private func found() throws {
-        let members = (1...options.nodeCount).map {
-            Member(id: NodeID(UInt32($0)), address: "node-\($0):7400")
-        }
-        let token = TokenRow(
-            id: administrator, kind: .administrator, application: "simulation", name: "root",
-            permissions: ["*"], secretDigest: [UInt8](repeating: 7, count: 32),
-            createdAt: Timestamp(microseconds: Self.wallAtStart))
-        let genesis = Genesis(clusterID: cluster, members: members, administrator: token)
-            .entry(createdAt: Timestamp(microseconds: Self.wallAtStart))
         for place in 0..<options.nodeCount {
-            nodes.append(try SimulatedNode(place: place, genesis: genesis, cluster: cluster))
+            nodes.append(
+                try SimulatedNode(
+                    place: place, genesis: genesis, cluster: cluster,
+                    isJoining: place >= options.founderCount))
             try checks.log.note(genesis.header, genesis.bytes, by: nodes[place].id)
             queue.insert(.start(node: place), at: now)
         }
         for place in 0..<options.gatewayCount {
             gateways.append(
                 SimulatedGateway(
-                    place: place, nodes: members.map(\.id), deadline: options.requestDeadline))
+                    place: place, nodeCount: options.nodeCount, members: members.rows.map(\.id),
+                    deadline: options.requestDeadline))
             for node in nodes.indices {
                 queue.insert(.connect(gateway: place, node: node), at: now)
             }
@@ -137,6 +153,7 @@ package final class Simulation {
         for client in workload.clients.indices {
             queue.insert(.client(client), at: later(400_000_000))
         }
+        planOperator()
         if !options.faults.isEmpty { queue.insert(.fault, at: later(options.faultInterval)) }
         if options.adversary { queue.insert(.adversary(0), at: later(500_000_000)) }
     }
@@ -166,7 +183,8 @@ package final class Simulation {
         case .turn(let node): try takeTurn(nodes[node])
         case .written(let node, let life): try takeWritten(nodes[node], life: life)
         case .maintained(let node, let life): try takeMaintained(nodes[node], life: life)
-        case .peerFrame(let from, let to, let bytes): try takePeerFrame(from, to, bytes)
+        case .peerFrame(let from, let to, let life, let bytes):
+            try takePeerFrame(from, to, life: life, bytes)
         case .nodeFrame(let link, let bytes): try takeNodeFrame(link, bytes)
         case .read(let node, let life, let job): try takeRead(nodes[node], life, job)
         case .fetched(let node, let life, let job): takeFetch(nodes[node], life, job)
@@ -178,9 +196,10 @@ package final class Simulation {
         case .gatewayFrame(let link, let bytes): try takeGatewayFrame(link, bytes)
         case .gatewayTurn(let gateway): try takeGatewayTurn(gateways[gateway])
         case .client(let client): actClient(client)
-        case .fault: injectFault()
+        case .fault: try injectFault()
         case .adversary(let round): actAdversary(round)
         case .room(let node): nodes[node].disk.capacity = nil
+        case .members: try actOperator()
         }
     }
 

@@ -11,7 +11,12 @@ package struct SimulationOptions: Equatable, Sendable {
     var salt: UInt64 = 0
 
     // The cluster.
+    /// Those that the genesis names.
+    var founderCount = 3
+    /// Founders and those that may join.
     var nodeCount = 3
+    /// The operator begins no change of the members late in the safety phase.
+    var operatorRests = false
     var electionTimeout: UInt64 = 300_000_000
     var heartbeat: UInt64 = 60_000_000
     var segmentBytes = 16 * 1_024
@@ -70,9 +75,15 @@ package struct SimulationOptions: Equatable, Sendable {
         case archiveRot, asideRot
         /// A disk has little room for a while.
         case room
+        /// No fault: an operator adds, promotes and removes members; then how many it wants.
+        case members
+        /// The disk of a member is empty: the operator removes it, and adds it with a new one.
+        case wipe
 
         /// Drawn behind all others, so that what seeds were before there were these they still are.
-        var isLate: Bool { [.transfer, .rot, .archiveRot, .asideRot, .room].contains(self) }
+        var isLate: Bool {
+            [.transfer, .rot, .archiveRot, .asideRot, .room, .members, .wipe].contains(self)
+        }
     }
 
     /// How the disk of one node ends when all promises were checked, and they are checked again.
@@ -92,7 +103,8 @@ package struct SimulationOptions: Equatable, Sendable {
     }
 
     private mutating func drawCluster(_ random: inout RandomSource) {
-        nodeCount = random.pick([1, 2, 3, 3, 3, 3, 3, 3, 4, 5, 5])
+        founderCount = random.pick([1, 2, 3, 3, 3, 3, 3, 3, 5, 5, 7])
+        nodeCount = founderCount
         electionTimeout = random.pick([150, 300, 300, 500, 1_000]) * 1_000_000
         heartbeat = electionTimeout / random.pick([4, 5, 8])
         segmentBytes = random.pick([4, 8, 16, 64]) * 1_024
@@ -132,6 +144,7 @@ package struct SimulationOptions: Equatable, Sendable {
         heldSegments = random.pick([0, 1, 4, 1_000_000])
         drawRetention(&random)
         drawDamage(&random)
+        drawMembers(&random)
         if adversary { (maxEntriesPerAppend, maxInflightBytes) = (1, 1) }
     }
 
@@ -143,6 +156,15 @@ package struct SimulationOptions: Equatable, Sendable {
         compactionReport = random.pick([100, 1_000]) * 1_000_000
         supersededBytes = random.pick([100, 4_096, 16 * 1_024 * 1_024])
         scrubPeriod = random.pick([2, 8, 600]) * 1_000_000_000
+    }
+
+    private mutating func drawMembers(_ random: inout RandomSource) {
+        guard !adversary, random.chance(45) else { return }
+        faults.append(.members)
+        if random.chance(50) { faults.append(.wipe) }
+        let joining = founderCount == 1 ? [1, 2, 4, 6] : [0, 1, 2, 2, 4]
+        nodeCount = min(founderCount + random.pick(joining), 8)
+        operatorRests = random.chance(50)
     }
 
     private mutating func drawDamage(_ random: inout RandomSource) {
@@ -161,7 +183,7 @@ package struct SimulationOptions: Equatable, Sendable {
         [
             "seed \(seed)" + (salt > 0 ? ", salt \(salt)" : "")
                 + (bug.map { ", planted bug \($0)" } ?? ""),
-            "nodes \(nodeCount), election timeout \(electionTimeout / 1_000_000) ms, heartbeat "
+            "nodes \(nodeCount), founders \(founderCount), election timeout \(electionTimeout / 1_000_000) ms, heartbeat "
                 + "\(heartbeat / 1_000_000) ms, segments of \(segmentBytes) bytes",
             "appends of \(maxEntriesPerAppend) entries and \(maxAppendBytes) bytes, in flight "
                 + "\(maxInflightBytes) bytes, \(entriesPerTurn) entries applied in a turn, "

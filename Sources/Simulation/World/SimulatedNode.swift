@@ -27,6 +27,9 @@ final class SimulatedNode {
         var nextTurn: Instant?
         /// Whom the clients' numbers mean, newest last.
         var clients: [(id: ClientID, link: GatewayLink)] = []
+        /// The members to which it keeps connections, and when it looked at them last.
+        var linked: [NodeID] = []
+        var linkedVersion: UInt64?
         /// The checks have seen commits through here.
         var checkedCommit = LogIndex.zero
     }
@@ -34,6 +37,8 @@ final class SimulatedNode {
     let place: Int
     let id: NodeID
     let disk: SimulatedDisk
+    /// Another one after the disk was replaced.
+    private(set) var incarnation: Identifier
     var process: Process?
     /// In the place of a process, while the end of the log is damaged.
     var repair: TailRepair<SimulatedDisk>?
@@ -43,6 +48,8 @@ final class SimulatedNode {
     var isRotten = false
     /// The bits of the end of the log that were flipped, while `isRotten`.
     var flippedBits: [(file: String, bit: Int)] = []
+    /// Files of the log as they were before a write was misdirected, while `isRotten`.
+    var goodFiles: [(file: String, bytes: [UInt8])] = []
     /// Since when it is being repaired.
     var repairingSince = Instant.zero
     /// Archived segments whose files were damaged, and were not seen whole again.
@@ -57,6 +64,12 @@ final class SimulatedNode {
     var measuredAt = Instant.zero
     /// What the last start met.
     var start = (wasTorn: false, isOnOlderState: false)
+    /// Its disk is empty: it stays down until it gets a new one.
+    private(set) var isWiped = false
+    /// Its disk returned to an earlier state.
+    var wasRolledBack = false
+    /// The process that ended last, and its disk.
+    private(set) var former: (life: Int, disk: Identifier)?
     /// How many processes have run; events of an earlier one are void.
     var life = 0
     /// Microseconds that the wall clock is ahead.
@@ -64,21 +77,59 @@ final class SimulatedNode {
     /// Until then every write takes this much longer.
     var stalledUntil = Instant.zero
 
-    init(place: Int, genesis: Entry, cluster: Identifier) throws {
+    /// `isJoining`: it is no founder.
+    init(
+        place: Int, genesis: Entry, cluster: Identifier, isJoining: Bool = false
+    ) throws {
         self.place = place
         id = NodeID(UInt32(place + 1))
         disk = SimulatedDisk()
-        let identity = DiskIdentity(
-            clusterID: cluster, nodeID: id,
-            incarnation: Identifier(high: UInt64(place + 1), low: 1))
+        incarnation = Identifier(high: UInt64(place + 1), low: 1)
+        try Self.initialize(
+            disk,
+            DiskIdentity(
+                clusterID: cluster, nodeID: id, incarnation: incarnation, isJoining: isJoining),
+            genesis)
+    }
+
+    private static func initialize(
+        _ disk: SimulatedDisk, _ identity: DiskIdentity, _ genesis: Entry
+    ) throws {
         try LogDirectory.initialize(disk: disk, identity: identity)
-        let recovered = try LogDirectory.recover(disk: disk, clusterID: cluster)
+        let recovered = try LogDirectory.recover(disk: disk, clusterID: identity.clusterID)
         var catalogue = recovered.catalogue
         var writer = LogWriter(
             disk: disk, settings: LogSettings(segmentBytes: 16 * 1_024), recovered: recovered)
         var persist = PersistWriter(disk: disk, recovered: recovered)
         try writer.perform(
             [.append(genesis.bytes, at: catalogue.append(genesis.header))], marking: &persist)
+    }
+
+    /// The disk is empty. The process has ended before.
+    func wipe() {
+        precondition(process == nil, "node \(id) runs while its disk is wiped")
+        disk.rollBack(to: SimulatedDisk())
+        isWiped = true
+        isRotten = false
+        flippedBits = []
+        goodFiles = []
+        repair = nil
+        nextRepair = nil
+        life += 1
+    }
+
+    /// A new disk with the genesis alone, as `daybook init node --join` leaves it.
+    func replaceDisk(genesis: Entry, cluster: Identifier) throws {
+        precondition(isWiped, "node \(id) has a disk")
+        incarnation = Identifier(high: incarnation.high, low: incarnation.low + 1)
+        let fresh = SimulatedDisk()
+        try Self.initialize(
+            fresh,
+            DiskIdentity(
+                clusterID: cluster, nodeID: id, incarnation: incarnation, isJoining: true),
+            genesis)
+        disk.rollBack(to: fresh)
+        isWiped = false
     }
 
     var isRunning: Bool { process != nil }
@@ -134,6 +185,7 @@ final class SimulatedNode {
     /// power takes, or nothing when only the process was killed.
     func crash(losingPower: Bool, random: inout RandomSource) {
         guard var ended = process else { return }
+        former = (life, incarnation)
         process = nil
         let tasks = ended.writing
         if !tasks.isEmpty, !disk.hasCrashed, random.chance(70) {

@@ -1,5 +1,6 @@
 import Bytes
 import Crypto
+import HTTPWire
 import JSON
 import Linux
 import Records

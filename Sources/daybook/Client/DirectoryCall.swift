@@ -29,7 +29,7 @@ enum DirectoryCall {
     /// Shows all rows of an index, page by page. `members` are added to each request.
     static func pages(
         _ resource: String, _ arguments: Arguments, term: String? = nil, application: String? = nil,
-        _ show: (JSONAnswer, [Int]) throws -> Void
+        filters: [String] = [], _ show: (JSONAnswer, [Int]) throws -> Void
     ) throws {
         var after: String?
         repeat {
@@ -39,6 +39,15 @@ enum DirectoryCall {
             if let after { object.member("page.after", after, to: &body) }
             if let term { object.member("search.term", term, to: &body) }
             if let application { object.member("application", application, to: &body) }
+            if !filters.isEmpty {
+                object.name("filters", to: &body)
+                var array = JSONArrayWriter(to: &body)
+                for filter in filters {
+                    array.element(to: &body)
+                    JSONWriter.append(filter, to: &body)
+                }
+                array.close(to: &body)
+            }
             object.close(to: &body)
             let answer = try call(resource, "index", body, arguments)
             let data = try data(answer)
@@ -51,12 +60,13 @@ enum DirectoryCall {
 
     /// Shows an index as lines of JSON or as a table of these members.
     static func list(
-        _ resource: String, _ arguments: Arguments, term: String? = nil,
+        _ resource: String, _ arguments: Arguments, term: String? = nil, filters: [String] = [],
         _ columns: [(title: String, member: StaticString)]
     ) throws -> ExitCode {
         var table = Table(columns.map { ($0.title, .left) })
         try pages(
-            resource, arguments, term: term, application: arguments.value("application")
+            resource, arguments, term: term, application: arguments.value("application"),
+            filters: filters
         ) { answer, rows in
             if arguments.isSet("json") {
                 return StandardStream.output.write(rows.map { answer.raw($0) + "\n" }.joined())

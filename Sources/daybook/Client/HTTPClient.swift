@@ -1,3 +1,4 @@
+import HTTPWire
 import Linux
 
 /// One request. All of the client's requests may be repeated: the service recognises what it has.

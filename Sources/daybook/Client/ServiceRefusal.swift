@@ -1,3 +1,4 @@
+import HTTPWire
 import JSON
 
 /// Why the service did not do something, out of either surface's form.
@@ -77,6 +78,12 @@ struct ServiceRefusal: Equatable, Sendable {
 
 /// Text that cannot harm a terminal.
 enum Printable {
+    /// As `text`, line by line.
+    static func lines(_ lines: String) -> String {
+        lines.split(separator: "\n", omittingEmptySubsequences: false).map { text(String($0)) }
+            .joined(separator: "\n")
+    }
+
     /// `text` with control characters, and those that turn the direction of writing, replaced.
     static func text(_ text: String) -> String {
         String(

@@ -39,7 +39,9 @@ enum StatusCommand {
         let text =
             Printable.text("cluster \(answer.text("cluster_id", root)), ")
             + Printable.text("version \(answer.text("version", root))") + "\n"
-            + Printable.text(verdict) + "\n" + compaction(answer) + table.text(width: .max)
+            + Printable.text(verdict) + "\n" + compaction(answer) + takeovers(answer)
+            + mail(answer)
+            + table.text(width: .max)
         return (text, serves)
     }
 
@@ -58,6 +60,34 @@ enum StatusCommand {
         }
         if case let count = answer.text("holds", log), count != "0" {
             parts.append("\(count) legal holds")
+        }
+        return parts.isEmpty ? "" : Printable.text(parts.joined(separator: "; ")) + "\n"
+    }
+
+    /// One line for each node that takes over a peer's archive.
+    private static func takeovers(_ answer: JSONAnswer) -> String {
+        func mebibytes(_ name: StaticString, _ part: Int) -> UInt64 {
+            (UInt64(answer.text(name, part)) ?? 0) / 1_048_576
+        }
+        let lines = answer.elements("nodes", answer.document.root).compactMap { node in
+            answer.member("takeover", node).map { part in
+                "node \(answer.text("id", node)) is far behind and takes over a peer's archive: "
+                    + "\(mebibytes("fetched_bytes", part)) of "
+                    + "\(mebibytes("total_bytes", part)) MiB"
+            }
+        }
+        return lines.map { Printable.text($0) + "\n" }.joined()
+    }
+
+    /// One line on mail; none when none is owed and everything was read.
+    private static func mail(_ answer: JSONAnswer) -> String {
+        guard let mail = answer.member("mail", answer.document.root) else { return "" }
+        var parts: [String] = []
+        if case let count = answer.text("owed", mail), count != "0" {
+            parts.append("\(count) mails are owed, since \(answer.text("oldest_owed_at", mail))")
+        }
+        if case let count = answer.text("unread_notifications", mail), count != "0" {
+            parts.append("\(count) unread notifications (daybook notification list)")
         }
         return parts.isEmpty ? "" : Printable.text(parts.joined(separator: "; ")) + "\n"
     }

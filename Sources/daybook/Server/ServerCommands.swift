@@ -93,6 +93,9 @@ enum ServerCommands {
         if let seconds = try arguments.number("scrub-period-s", in: 1...31_536_000) {
             settings.scrubPeriodNanoseconds = seconds * 1_000_000_000
         }
+        if let rate = try arguments.number("fetch-mib-per-s", in: 1...10_000) {
+            settings.fetchBytesPerSecond = rate * 1_024 * 1_024
+        }
         return settings
     }
 
@@ -127,6 +130,8 @@ enum ServerCommands {
     // MARK: gateway
 
     private static func runGateway(_ arguments: Arguments) throws {
+        // In front of all else: the access log has a thread.
+        let signals = try Signals.Watch()
         let (_, genesis) = try Founding.readGenesis(try required(arguments, "genesis"))
         let given = try arguments.value("nodes").map { try nodes($0, of: genesis) }
         var configuration = try gatewayConfiguration(
@@ -137,10 +142,10 @@ enum ServerCommands {
             try configuration.security.check(member.address)
         }
         _ = try Process.raiseDescriptorLimit()
-        let signals = try Signals.Watch()
         let server = try GatewayServer(configuration)
         try signals.stop(server.stopper)
         renew(try webFiles(arguments), signals, server.renewer)
+        if let log = configuration.accessLog { signals.onHangUp { log.reopen() } }
         try server.run()
     }
 
@@ -190,7 +195,9 @@ enum ServerCommands {
         }
         configuration.settings.requestDeadlineNanoseconds = try milliseconds(
             arguments, "request-deadline-ms", default: 5_000)
+        configuration.mail = try MailFlags.delivery(arguments)
         configuration.settings.clientRegistrationURL = arguments.value("client-registration-url")
+        try AbuseFlags.read(arguments, into: &configuration)
         return configuration
     }
 
@@ -198,6 +205,7 @@ enum ServerCommands {
 
     /// One process: a one-node cluster and its gateway, joined by a socket pair.
     private static func serve(_ arguments: Arguments) throws {
+        let signals = try Signals.Watch()
         let directory = try required(arguments, "data")
         let genesisPath = directory + "/genesis"
         let tokenPath = directory + "/admin-token"
@@ -220,11 +228,11 @@ enum ServerCommands {
         var nodeConfiguration = NodeConfiguration(directory: data)
         nodeConfiguration.inProcess = true
         nodeConfiguration.settings = try replicaSettings(arguments)
-        let signals = try Signals.Watch()
         let files = try webFiles(arguments)
         try EmbeddedServer.run(nodeConfiguration, gatewayConfiguration) { port, stopper, renewer in
             try signals.stop(stopper)
             renew(files, signals, renewer)
+            if let log = gatewayConfiguration.accessLog { signals.onHangUp { log.reopen() } }
             StandardStream.error.write(
                 "daybook serves \(files == nil ? "http" : "https")://127.0.0.1:\(port); "
                     + "administrator's token: \(tokenPath)\n")

@@ -7,12 +7,14 @@ enum Signals {
     final class Watch: Sendable {
         private let watch: SignalWatch
         private let current = Locked<(@Sendable () -> Void)?>(nil)
-        private let hangUp = Locked<(@Sendable () -> Void)?>(nil)
+        private let hangUp = Locked<[@Sendable () -> Void]>([])
 
         init() throws { watch = try SignalWatch() }
 
-        /// Calls `action` on that thread whenever SIGHUP comes.
-        func onHangUp(_ action: @escaping @Sendable () -> Void) { hangUp.withLock { $0 = action } }
+        /// Calls `action` too, on that thread, whenever SIGHUP comes.
+        func onHangUp(_ action: @escaping @Sendable () -> Void) {
+            hangUp.withLock { $0.append(action) }
+        }
 
         /// Calls `stop` on a thread of its own when the first SIGTERM or SIGINT comes; the one given
         /// last, when it is called again.
@@ -30,7 +32,7 @@ enum Signals {
                     try? poller.wait(timeoutNanoseconds: nil, into: &ready)
                     guard !ready.isEmpty, let signal = try? watch.next() else { continue }
                     if signal == .hangUp {
-                        hangUp.withLock { $0 }?()
+                        for action in hangUp.withLock({ $0 }) { action() }
                     } else {
                         return current.withLock { $0 }?() ?? ()
                     }

@@ -1,3 +1,4 @@
+import HTTPWire
 import Linux
 
 /// `daybook append`: posts the events of a file in its order until each is recorded or refused.

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import daybook
+@testable import HTTPWire
 
 struct HTTPResponseReaderTests {
     /// Reads `text` in pieces of `step` bytes; the bodies joined, one for each response.

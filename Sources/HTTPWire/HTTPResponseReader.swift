@@ -1,13 +1,15 @@
 import Bytes
 
 /// The head of one response. Names of headers are in lower case.
-struct HTTPResponseHead: Equatable, Sendable {
-    var status = 0
-    var headers: [(name: String, value: String)] = []
+package struct HTTPResponseHead: Equatable, Sendable {
+    package var status = 0
+    package var headers: [(name: String, value: String)] = []
 
-    func value(_ name: String) -> String? { headers.first { $0.name == name }?.value }
+    package init(status: Int = 0) { self.status = status }
 
-    static func == (left: HTTPResponseHead, right: HTTPResponseHead) -> Bool {
+    package func value(_ name: String) -> String? { headers.first { $0.name == name }?.value }
+
+    package static func == (left: HTTPResponseHead, right: HTTPResponseHead) -> Bool {
         left.status == right.status
             && left.headers.elementsEqual(right.headers) {
                 $0.name == $1.name && $0.value == $1.value
@@ -16,7 +18,7 @@ struct HTTPResponseHead: Equatable, Sendable {
 }
 
 /// What makes bytes no response, RFC 9112.
-enum HTTPResponseDefect: Error, Equatable, Sendable {
+package enum HTTPResponseDefect: Error, Equatable, Sendable {
     case statusLine
     case header
     /// More than `HTTPResponseReader.headLimit` bytes.
@@ -32,8 +34,8 @@ enum HTTPResponseDefect: Error, Equatable, Sendable {
 ///
 /// The driver appends what it reads to `bytes` and asks `next` until that says `needsBytes`. Ranges
 /// of an event are valid until the next call of `next`.
-struct HTTPResponseReader: Sendable {
-    enum Event: Equatable, Sendable {
+package struct HTTPResponseReader: Sendable {
+    package enum Event: Equatable, Sendable {
         case needsBytes
         case head(HTTPResponseHead)
         /// Bytes of the body, at least one.
@@ -52,20 +54,22 @@ struct HTTPResponseReader: Sendable {
         case untilClose
     }
 
-    static let headLimit = 64 * 1_024
+    package static let headLimit = 64 * 1_024
     /// A chunk's size with its extensions, or one trailer.
-    static let lineLimit = 4 * 1_024
+    package static let lineLimit = 4 * 1_024
 
-    var bytes: [UInt8] = []
+    package var bytes: [UInt8] = []
     private var offset = 0
     private var state = State.head
     /// Whether the connection may carry another request after this response.
-    private(set) var keepsAlive = true
+    package private(set) var keepsAlive = true
+
+    package init() {}
 
     /// Whether nothing of the next response has come.
-    var isIdle: Bool { state == .head && offset == bytes.count }
+    package var isIdle: Bool { state == .head && offset == bytes.count }
 
-    mutating func next() throws(HTTPResponseDefect) -> Event {
+    package mutating func next() throws(HTTPResponseDefect) -> Event {
         while true {
             switch state {
             case .head:
@@ -108,7 +112,7 @@ struct HTTPResponseReader: Sendable {
     }
 
     /// The peer sends nothing more. True when that ends a response as it should.
-    mutating func endOfStream() throws(HTTPResponseDefect) -> Bool {
+    package mutating func endOfStream() throws(HTTPResponseDefect) -> Bool {
         if state == .untilClose, offset == bytes.count {
             state = .head
             return true
