@@ -283,7 +283,8 @@ struct TailRepairTests {
         }
         var cluster = RepairCluster(disks: disks)
         try cluster.run()
-        #expect(try cluster.entries(of: NodeID(1)) == right)
+        // It is anchored in front of the last entry, which nobody can name; the leader sends the rest.
+        #expect(try cluster.entries(of: NodeID(1)) == Array(right.prefix(3)))
         #expect(cluster.failures.isEmpty)
     }
 }
