@@ -30,7 +30,8 @@ import Testing
         "email": "\"one@example.com\"", "password": "\"a long password\"",
         "first_name": "\"Ada\"", "last_name": "\"Byron\"", "application": "\"planox2\"",
         "unique_id": "\"u\"", "reason": "\"asked for\"", "service": "\"users\"",
-        "route": "\"users/create\"", "slug": "\"other\"", "rules": "\"welcome = on\"",
+        "route": "\"users/create\"", "slug": "\"other\"",
+        "rules": "\"from = Daybook <a@example.com>\\nwelcome = on\"",
     ]
 
     private func parameters(of route: Route) -> [(String, String)] {

@@ -27,6 +27,7 @@ enum AnswerSchemas {
     private static let problem = Schema.object([
         .required("type", .text()), .required("title", .text()),
         .required("status", .integer(400...599)), .required("detail", .text()),
+        .optional("request_id", .text()),
         .optional("errors", .array(.reference("Fault"))),
     ])
 
