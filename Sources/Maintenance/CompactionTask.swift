@@ -4,7 +4,8 @@ package import EventIndex
 package import Records
 package import SegmentLog
 
-/// The parts of a compaction that are work on files; each is bounded by some segments.
+/// The parts of a compaction that are work on files; each is bounded by the segments
+/// of one step (`ReplicaSettings.compactionSegments`).
 package enum CompactionTask: Equatable, Sendable {
     /// Makes the outputs of these inputs, beside them.
     case make([CompactionInput], rules: CompactionRules)
@@ -103,7 +104,7 @@ extension Maintainer {
         return .made(compaction: rules.compaction, made)
     }
 
-    /// By the helpers where there are some, else one behind the other.
+    /// On threads of their own where there are some, else one behind the other.
     private func run(_ makings: [SegmentMaking]) -> [Result<MadeSegment, ReadFailure>] {
         if let results = runTogether?(makings) { return results }
         return makings.map { making in

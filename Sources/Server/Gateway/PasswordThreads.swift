@@ -20,29 +20,13 @@ final class PasswordThreads: Sendable {
         let digest: [UInt8]
     }
 
-    /// One for each thread.
-    private let boxes: [Mailbox<Job?>]
+    private let threads: WorkerThreads<Job>
 
     /// Starts the threads; `report` is called on them.
     init(report: @escaping @Sendable (Result) -> Void) throws(SystemError) {
-        var boxes: [Mailbox<Job?>] = []
-        for number in 1...Self.threadCount {
-            let box = try Mailbox<Job?>(isBlocking: true)
-            boxes.append(box)
-            let thread = try Thread.start(name: "password-\(number)") {
-                var jobs: [Job?] = []
-                while true {
-                    jobs.removeAll(keepingCapacity: true)
-                    box.waitAndTake(into: &jobs)
-                    for job in jobs {
-                        guard let job else { return }
-                        report(Self.run(job))
-                    }
-                }
-            }
-            _ = consume thread
+        threads = try WorkerThreads(count: Self.threadCount, name: "password") { job in
+            report(Self.run(job))
         }
-        self.boxes = boxes
     }
 
     private static func run(_ job: Job) -> Result {
@@ -53,8 +37,7 @@ final class PasswordThreads: Sendable {
         return Result(exchange: job.exchange, work: job.work, digest: digest)
     }
 
-    func perform(_ job: Job) { boxes[Int(job.exchange >> 32) % boxes.count].put(job) }
+    func perform(_ job: Job) { threads.perform(job, number: Int(job.exchange >> 32)) }
 
-    /// Ends the threads when they are done with what they have.
-    func stop() { for box in boxes { box.put(nil) } }
+    func stop() { threads.stop() }
 }

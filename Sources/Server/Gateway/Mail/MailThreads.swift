@@ -18,30 +18,15 @@ final class MailThreads: Sendable {
         let thread: Int
     }
 
-    private let boxes: [Mailbox<Job?>]
+    private let threads: WorkerThreads<Job>
 
     /// Starts the threads; `report` is called on them.
     init(
         _ delivery: MailDelivery, report: @escaping @Sendable (Result) -> Void
     ) throws(SystemError) {
-        var boxes: [Mailbox<Job?>] = []
-        for number in 1...MailDesk.attemptLimit {
-            let box = try Mailbox<Job?>(isBlocking: true)
-            boxes.append(box)
-            let thread = try Thread.start(name: "mail-\(number)") {
-                var jobs: [Job?] = []
-                while true {
-                    jobs.removeAll(keepingCapacity: true)
-                    box.waitAndTake(into: &jobs)
-                    for job in jobs {
-                        guard let job else { return }
-                        report(Self.run(job, delivery))
-                    }
-                }
-            }
-            _ = consume thread
+        threads = try WorkerThreads(count: MailDesk.attemptLimit, name: "mail") { job in
+            report(Self.run(job, delivery))
         }
-        self.boxes = boxes
     }
 
     private static func run(_ job: Job, _ delivery: MailDelivery) -> Result {
@@ -57,8 +42,7 @@ final class MailThreads: Sendable {
         return Result(attempt: job.attempt, failure: failure, thread: job.thread)
     }
 
-    func perform(_ job: Job) { boxes[job.thread].put(job) }
+    func perform(_ job: Job) { threads.perform(job, number: job.thread) }
 
-    /// Ends the threads when they are done with what they have.
-    func stop() { for box in boxes { box.put(nil) } }
+    func stop() { threads.stop() }
 }
